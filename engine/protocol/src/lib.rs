@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod command;
+mod frame;
+mod handshake;
+mod id;
+mod level;
+mod message;
+mod seal;
+
+pub use command::{CommandSpec, Invocation, Look, LookKind, Order, SealedOrder, Seen, SpecFault};
+pub use frame::{FrameFault, MAX_FRAME, Opener, Sealer};
+pub use handshake::{HandshakeFault, Hello, Refusal, Welcome, answer, greet};
+pub use id::{ApprovalId, CommandId, IdFault, KeyId, ProbeId, RunId, TokenId, UserId};
+pub use level::Level;
+pub use message::{
+    CommandResult, End, FloorSummary, Heartbeat, Inventory, Output, OutputStream, Pressure, Ready, RefusedBy, ToProbe,
+    ToServer,
+};
+pub use seal::{Nonce, OpenFault, OrderKey, ProbeKey, SessionKeys, Tag};
+
+/// The versions of the wire that this build speaks, newest last.
+pub const VERSIONS: &[u16] = &[1];
+
+/// The most bytes of output kept of one stream of one command, unless the order says less.
+pub const MAX_OUTPUT: u64 = 1024 * 1024;
+
+/// The most bytes of output in one frame.
+pub const MAX_CHUNK: usize = 32 * 1024;
