@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn refuses_another_kind_another_case_and_overflow() {
-        let text = CommandId::born(1, 2).to_string();
+        let text = CommandId::born(1_700_000_000_000, 2).to_string();
         assert!(text.parse::<ProbeId>().is_err());
         assert!(text.to_lowercase().parse::<CommandId>().is_err());
         assert!("cmd_ZZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<CommandId>().is_err());
