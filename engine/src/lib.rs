@@ -1,1 +1,24 @@
+#![doc = include_str!("../README.md")]
 
+mod bundle;
+mod canonical;
+mod cases;
+mod decide;
+mod decision;
+mod facts;
+mod rationale;
+
+pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
+pub use cases::{CaseResult, Report};
+pub use decide::decide;
+pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
+pub use facts::{
+    Approval, Approvals, Ask, Capacity, Context, Facts, GroupLoad, Origin, Other, OtherKind, Principal, PrincipalKind,
+    Probe, ProbeLoad, Resource,
+};
+pub use legator_classify::{Classification, Part, Table, classify};
+pub use legator_protocol::{CommandSpec, Invocation, Level, Look};
+pub use rationale::{
+    AdmissionReason, Clause, ClauseKind, ClauseOutcome, Comparator, Counterfactual, Driver, DriverSource, Effect,
+    Indicator, PolicyError, PolicyReason, Rationale, Scalar, ScriptReason, Severity, Span, Verdict,
+};
