@@ -1,0 +1,199 @@
+//! What waits for people: requests and votes.
+//! Never: decides whether a command may run. It counts votes; the guardrails judge the count.
+
+pub mod api;
+mod request;
+mod store;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use legator_protocol::ApprovalId;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+pub use self::request::{Asked, Choice, Request, RequestState, Vote};
+
+use crate::audit::{Batch, Draft, Ledger, WriteFault};
+use crate::clock::Clock;
+use crate::db::{Db, DbFault};
+use crate::events::Events;
+use crate::identity::{DecideApproval, Permit};
+
+/// Keeps requests and votes. Cheap to clone.
+#[derive(Clone)]
+pub struct Approvals(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    db: Db,
+    ledger: Ledger,
+    events: Events,
+    /// The open requests, with their votes.
+    pending: Mutex<HashMap<ApprovalId, Arc<Request>>>,
+    /// One vote at a time, so that two at once both count, and nobody counts twice.
+    voting: tokio::sync::Mutex<()>,
+    voted: Notify,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ApprovalFault {
+    #[error("there is no approval `{0}`")]
+    NoApproval(ApprovalId),
+    #[error("this approval is {} already", .0.as_str())]
+    Closed(RequestState),
+    #[error("you have voted on this already")]
+    AlreadyVoted,
+    #[error("what you looked at is not what is waiting now")]
+    Stale,
+    #[error("`reason` has at most 2,000 bytes")]
+    LongReason,
+    #[error(transparent)]
+    Write(#[from] WriteFault),
+    #[error(transparent)]
+    Read(#[from] DbFault),
+}
+
+impl Approvals {
+    pub async fn open(db: Db, ledger: Ledger, events: Events, clock: Clock) -> Result<Self, ApprovalFault> {
+        let pending = store::pending(&db).await?.into_iter().map(|request| (request.id, Arc::new(request)));
+        let pending = Mutex::new(pending.collect());
+        let (voting, voted) = (tokio::sync::Mutex::default(), Notify::new());
+        Ok(Self(Arc::new(Inner { clock, db, ledger, events, pending, voting, voted })))
+    }
+
+    /// Asks people, as part of the write that holds the command.
+    pub async fn ask(batch: &mut Batch, request: &Request) -> Result<(), WriteFault> {
+        store::insert(batch.connection().await?, request).await?;
+        Ok(())
+    }
+
+    /// The request is durable; it can be voted on.
+    pub fn asked(&self, request: Request) {
+        let body = serde_json::json!({ "command": request.command, "probe": request.probe, "needed": request.needed });
+        let id = request.id;
+        self.0.pending.lock().insert(id, Arc::new(request));
+        self.0.events.publish(self.0.clock.now(), "approval.requested", id.to_string(), body);
+    }
+
+    /// Asks for more than before, as part of the write that says why.
+    pub async fn raise(batch: &mut Batch, id: ApprovalId, needed: u32) -> Result<(), WriteFault> {
+        store::raise(batch.connection().await?, id, needed).await?;
+        Ok(())
+    }
+
+    /// More is asked for now.
+    pub fn raised(&self, id: ApprovalId, needed: u32) {
+        self.change(id, |request| request.needed = needed);
+    }
+
+    /// Ends a request, as part of the write that ends the holding.
+    pub async fn close(batch: &mut Batch, id: ApprovalId, state: RequestState) -> Result<(), WriteFault> {
+        let at = batch.at_ms();
+        store::close(batch.connection().await?, id, state, at).await?;
+        Ok(())
+    }
+
+    /// The request is over.
+    pub fn closed(&self, id: ApprovalId, state: RequestState) {
+        self.0.pending.lock().remove(&id);
+        let body = serde_json::json!({ "state": state.as_str() });
+        self.0.events.publish(self.0.clock.now(), "approval.closed", id.to_string(), body);
+    }
+
+    /// An open request with its votes.
+    pub fn pending(&self, id: ApprovalId) -> Option<Arc<Request>> {
+        self.0.pending.lock().get(&id).cloned()
+    }
+
+    /// Any request, open or not.
+    pub async fn get(&self, id: ApprovalId) -> Result<Arc<Request>, ApprovalFault> {
+        if let Some(pending) = self.pending(id) {
+            return Ok(pending);
+        }
+        store::get(&self.0.db, id).await?.map(Arc::new).ok_or(ApprovalFault::NoApproval(id))
+    }
+
+    /// Requests, newest first; `state` narrows, `before` goes on from an earlier page.
+    pub async fn list(
+        &self,
+        state: Option<RequestState>,
+        before: Option<ApprovalId>,
+        limit: u32,
+    ) -> Result<Vec<Request>, ApprovalFault> {
+        Ok(store::list(&self.0.db, state, before, limit).await?)
+    }
+
+    pub fn n_pending(&self) -> usize {
+        self.0.pending.lock().len()
+    }
+
+    /// Votes. `digest` says what the voter looked at; it has to be what waits.
+    pub async fn vote(
+        &self,
+        permit: Permit<DecideApproval>,
+        id: ApprovalId,
+        choice: Choice,
+        reason: Option<String>,
+        digest: Option<String>,
+    ) -> Result<Arc<Request>, ApprovalFault> {
+        if reason.as_ref().is_some_and(|reason| reason.len() > 2_000) {
+            return Err(ApprovalFault::LongReason);
+        }
+        let _voting = self.0.voting.lock().await;
+        let request = match self.pending(id) {
+            Some(request) => request,
+            None => return Err(ApprovalFault::Closed(self.get(id).await?.state)),
+        };
+        if digest.is_some_and(|digest| digest != request.digest) {
+            return Err(ApprovalFault::Stale);
+        }
+        let voter = Arc::clone(&permit.caller().person);
+        if request.votes.iter().any(|vote| vote.person == voter.id.to_string()) {
+            return Err(ApprovalFault::AlreadyVoted);
+        }
+        let at = self.0.clock.now();
+        let vote = Vote {
+            person: voter.id.to_string(),
+            name: voter.name.clone(),
+            groups: voter.groups.clone(),
+            choice,
+            reason,
+            at,
+        };
+        let draft = Draft::new("approval.voted", voter.name.clone(), id.to_string())
+            .command(request.command)
+            .probe(request.probe)
+            .body(serde_json::json!({
+                "choice": choice.as_str(), "reason": vote.reason, "digest": request.digest, "person": vote.person,
+            }));
+        let row = vote.clone();
+        self.0
+            .ledger
+            .write(at, move |batch| {
+                Box::pin(async move {
+                    store::insert_vote(batch.connection().await?, id, &row).await?;
+                    batch.entry(draft)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        let after = self.change(id, |request| request.votes.push(vote)).unwrap_or(request);
+        let body = serde_json::json!({ "choice": choice.as_str(), "by": voter.name });
+        self.0.events.publish(at, "approval.voted", id.to_string(), body);
+        self.0.voted.notify_one();
+        Ok(after)
+    }
+
+    /// Wakes when somebody has voted.
+    pub async fn voted(&self) {
+        self.0.voted.notified().await;
+    }
+
+    fn change(&self, id: ApprovalId, change: impl FnOnce(&mut Request)) -> Option<Arc<Request>> {
+        let mut pending = self.0.pending.lock();
+        let request = pending.get_mut(&id)?;
+        change(Arc::make_mut(request));
+        Some(Arc::clone(request))
+    }
+}

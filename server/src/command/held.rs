@@ -1,0 +1,63 @@
+//! The reconciler of held commands: when somebody has voted, each is judged again, from the top, with the votes among the facts.
+//! Never: lets a command go because of a vote. Only a new decision does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::life::{Open, State};
+use super::record::binding;
+use super::{CommandFault, Road, store};
+
+/// Also without a signal: to let what waited too long expire.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Runs until the server ends.
+pub async fn reconcile_held(road: Road) {
+    loop {
+        let _ = tokio::time::timeout(ROUND, road.0.approvals.voted()).await;
+        let held = road.0.open.lock().in_state(State::Held);
+        for open in held {
+            if let Err(fault) = road.look_at_held(&open).await {
+                tracing::warn!(%fault, command.id = %open.id(), "a held command was not judged again; it stays held");
+            }
+        }
+    }
+}
+
+impl Road {
+    async fn look_at_held(&self, open: &Arc<Open>) -> Result<(), CommandFault> {
+        let _turn = open.turn.lock().await;
+        let (state, approval, seen) = {
+            let life = open.life.lock();
+            (life.state, life.approval, life.judged)
+        };
+        if state != State::Held {
+            return Ok(());
+        }
+        if self.0.clock.now() >= open.proposal.expires_at {
+            return self.end(open, State::Expired, "server", "nobody agreed in time").await;
+        }
+        let Some(request) = approval.and_then(|id| self.0.approvals.pending(id)) else { return Ok(()) };
+        if let Some(vote) = request.denial() {
+            let reason = vote.reason.as_deref().unwrap_or("no reason given");
+            return self.end(open, State::Denied, &vote.name, &format!("denied by {}: {reason}", vote.name)).await;
+        }
+        // Judged once for each vote; the first judgement is the one that held it.
+        if request.votes.len() < seen as usize {
+            return Ok(());
+        }
+        if !self.binds(open, &request.digest).await? {
+            tracing::error!(command.id = %open.id(), "a held command is not the one that people approved");
+            return self.end(open, State::Denied, "server", "the command is not the one that was approved").await;
+        }
+        self.walk(vec![open.proposal.clone()]).await?;
+        Ok(())
+    }
+
+    /// Whether what would run is, byte for byte, what people were asked about: in memory and in the database.
+    async fn binds(&self, open: &Arc<Open>, digest: &str) -> Result<bool, CommandFault> {
+        let row = store::get(&self.0.db, open.id()).await?.ok_or(CommandFault::NoCommand(open.id()))?;
+        let same = row.spec == open.proposal.intent.spec && row.expires_at == open.proposal.expires_at;
+        Ok(same && row.probe == open.probe() && binding(&open.proposal, &row.revision) == digest)
+    }
+}

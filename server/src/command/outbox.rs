@@ -1,0 +1,168 @@
+//! The outbox: what is cleared and not ended. It is handed over when it is cleared, when its probe opens a session, and
+//! after a restart of the server; the probe's journal sees to it that it runs once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use legator_protocol::{ProbeId, ToProbe};
+
+use super::life::{Life, Open, State};
+use super::stages::{Cleared, Intent, Proposal, Sealed};
+use super::{CommandFault, Road, store};
+use crate::capacity::Seat;
+use crate::fleet::Probe;
+
+const ROUND: Duration = Duration::from_secs(1);
+
+/// How long after its time a command without word of its probe is given up.
+const GRACE_MS: i64 = 60_000;
+
+/// Gives up what its probe does not come back for. Runs until the server ends.
+pub async fn reconcile_outbox(road: Road) {
+    loop {
+        tokio::time::sleep(ROUND).await;
+        let mut out = road.0.open.lock().in_state(State::Dispatched);
+        out.extend(road.0.open.lock().in_state(State::Running));
+        for open in out {
+            if let Err(fault) = road.look_at_dispatched(&open).await {
+                tracing::warn!(%fault, command.id = %open.id(), "an overdue command was not given up; it stays open");
+            }
+        }
+    }
+}
+
+impl Road {
+    /// Gives a sealed order to the probe's session, if there is one.
+    pub(super) fn hand_over(&self, sealed: Sealed) {
+        let Sealed { command, probe, order } = sealed;
+        let chunks = self.0.open.lock().get(command).map_or(0, |open| open.life.lock().chunks);
+        let handed = self.0.hub.send(probe, &ToProbe::Command { sealed: order, next_chunk: chunks });
+        tracing::debug!(command.id = %command, probe.id = %probe, handed, "a command was dispatched");
+    }
+
+    /// A probe has opened a session: everything of its that is out goes to it again.
+    pub async fn resume(&self, probe: ProbeId) {
+        let open = self.0.open.lock().of_probe(probe);
+        for open in open {
+            let (order, cancel) = {
+                let life = open.life.lock();
+                match life.state {
+                    State::Dispatched | State::Running => (life.order.clone(), life.cancel.clone()),
+                    _ => continue,
+                }
+            };
+            if let Err(fault) = self.recount(&open).await {
+                tracing::warn!(%fault, command.id = %open.id(), "a command was not handed over again");
+                continue;
+            }
+            match (cancel, order) {
+                // What is to be stopped is not started: a probe that never saw it notes that it never will.
+                (Some(reason), _) => {
+                    self.0.hub.send(probe, &ToProbe::Cancel { command: open.id(), reason });
+                }
+                (None, Some(order)) => self.dispatch(Cleared { command: open.id(), probe, order }).await,
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// What is known of a command's output, read anew: memory may be ahead of what became durable.
+    async fn recount(&self, open: &Arc<Open>) -> Result<(), CommandFault> {
+        let (seq, chunks, _) = store::counts(&self.0.db, open.id()).await?;
+        let mut life = open.life.lock();
+        life.seq = seq;
+        life.chunks = chunks;
+        life.settling = false;
+        Ok(())
+    }
+
+    async fn look_at_dispatched(&self, open: &Arc<Open>) -> Result<(), CommandFault> {
+        let now = self.0.clock.now();
+        let (state, started_at, settling) = {
+            let life = open.life.lock();
+            (life.state, life.started_at, life.settling)
+        };
+        let timeout = i64::try_from(open.proposal.intent.spec.timeout_ms).unwrap_or(i64::MAX);
+        let over = match (state, started_at) {
+            (State::Running, Some(started_at)) => started_at.saturating_add(timeout),
+            (State::Dispatched | State::Running, _) => open.proposal.expires_at,
+            _ => return Ok(()),
+        };
+        if settling || now < over.saturating_add(GRACE_MS) || self.0.hub.connected(open.probe()) {
+            return Ok(());
+        }
+        let _turn = open.turn.lock().await;
+        let reason = "its probe stayed away past the command's time; nobody knows whether it ran";
+        self.end(open, State::Lost, "server", reason).await
+    }
+
+    /// After a restart: every open command, where it was.
+    pub(super) async fn take_up(&self) -> Result<(), CommandFault> {
+        for row in store::open(&self.0.db).await? {
+            let (seq, chunks, judged) = store::counts(&self.0.db, row.id).await?;
+            let probe = self.0.fleet.get(row.probe).unwrap_or_else(|| Arc::new(removed(&row)));
+            let level = row.level.parse().unwrap_or(legator_protocol::Level::Destroy);
+            let state = row.state;
+            let proposal = Proposal {
+                id: row.id,
+                probe,
+                intent: Arc::new(Intent {
+                    principal: row.principal,
+                    spec: row.spec,
+                    context: row.context,
+                    ttl_ms: row.expires_at - row.created_at,
+                    idempotency: None,
+                }),
+                group: row.group,
+                created_at: row.created_at,
+                expires_at: row.expires_at,
+            };
+            let seat = match state {
+                State::Queued => Some(Seat::Queued),
+                State::Dispatched | State::Running => Some(Seat::Running),
+                _ => None,
+            };
+            if let Some(seat) = seat {
+                self.0.capacity.with(|counts| counts.seat(super::facts::guest(&proposal, level), seat));
+            }
+            let life = Life {
+                state,
+                seq,
+                judged,
+                chunks,
+                approval: row.approval,
+                order: row.sealable,
+                started_at: row.started_at,
+                cancel: row.cancel,
+                settling: false,
+            };
+            self.0.open.lock().insert(Open::new(proposal, level, life));
+        }
+        let n = self.0.open.lock().len();
+        if n > 0 {
+            tracing::info!(n, "open commands were taken up where they were left");
+        }
+        Ok(())
+    }
+}
+
+/// A probe that was removed while a command for it was open.
+fn removed(row: &store::CommandRow) -> Probe {
+    Probe {
+        id: row.probe,
+        name: row.probe_name.clone(),
+        hostname: row.probe_name.clone(),
+        os: String::new(),
+        arch: String::new(),
+        version: String::new(),
+        machine_id: String::new(),
+        tags: std::collections::BTreeSet::new(),
+        site: None,
+        tenant: None,
+        ceiling: legator_protocol::Level::Observe,
+        floor: None,
+        inventory: None,
+        enrolled_at: 0,
+        last_seen_at: None,
+    }
+}

@@ -1,0 +1,306 @@
+//! Recording: a judgement becomes durable, as rows and as an entry of the audit log, before anything follows from it.
+
+use std::sync::Arc;
+
+use legator_engine::{Decision, Outcome};
+use legator_protocol::{ApprovalId, Level};
+use sha2::{Digest as _, Sha256};
+
+use super::life::{Life, Open, State};
+use super::rows::{self, NewRow};
+use super::stages::{Judged, Proposal, Recorded};
+use super::{CommandFault, Receipt, Road};
+use crate::approvals::{Approvals, Asked, Request, RequestState};
+use crate::audit::{Draft, WriteFault};
+use crate::capacity::Seat;
+
+/// One judgement, ready to be written.
+struct Writing {
+    new: Option<NewRow>,
+    decided: rows::Decided,
+    event: rows::Event,
+    draft: Draft,
+    ask: Option<Request>,
+    raise: Option<(ApprovalId, u32)>,
+    close: Option<(ApprovalId, RequestState)>,
+}
+
+impl Road {
+    /// Makes judgements durable. Where this fails nothing happened, and the seats are given back.
+    pub(super) async fn record(&self, judged: Vec<Judged>) -> Result<Vec<Recorded>, CommandFault> {
+        let mut judged = judged;
+        let now = self.0.clock.now();
+        let mut writings = Vec::with_capacity(judged.len());
+        let mut asks = Vec::new();
+        for one in &mut judged {
+            let writing = self.writing(one, now)?;
+            if let Some(request) = &writing.ask {
+                asks.push(request.clone());
+            }
+            writings.push(writing);
+        }
+        let closes: Vec<_> = writings.iter().filter_map(|writing| writing.close).collect();
+        let raises: Vec<_> = writings.iter().filter_map(|writing| writing.raise).collect();
+        crate::fault::point("road.recording");
+        let started = tokio::time::Instant::now();
+        let written = self.0.ledger.write(now, move |batch| {
+            Box::pin(async move {
+                for writing in writings {
+                    write(batch, writing).await?;
+                }
+                Ok::<_, WriteFault>(())
+            })
+        });
+        if let Err(fault) = written.await {
+            self.unrecorded(&judged);
+            return Err(fault.into());
+        }
+        self.0.metrics.log_seconds.observe(started.elapsed().as_secs_f64());
+        for request in asks {
+            self.0.approvals.asked(request);
+        }
+        for (approval, needed) in raises {
+            self.0.approvals.raised(approval, needed);
+        }
+        for (approval, state) in closes {
+            self.0.approvals.closed(approval, state);
+        }
+        Ok(judged.into_iter().map(|judged| Recorded { judged }).collect())
+    }
+
+    /// Nothing was written: what memory holds goes back to what the database says.
+    fn unrecorded(&self, judged: &[Judged]) {
+        for one in judged {
+            let id = one.proposal.id;
+            let Some(open) = self.0.open.lock().get(id).filter(|_| one.again) else {
+                self.0.capacity.leave(id);
+                self.forget(id);
+                continue;
+            };
+            let mut life = open.life.lock();
+            life.judged = life.judged.saturating_sub(1);
+            if life.state == State::Queued {
+                self.0.capacity.with(|counts| counts.seat(super::facts::guest(&one.proposal, open.level), Seat::Queued));
+            } else {
+                life.approval = life.approval.filter(|id| self.0.approvals.pending(*id).is_some());
+                self.0.capacity.leave(id);
+            }
+        }
+    }
+
+    /// What a judgement writes. A new command gets its place in memory here, so that its events are numbered once.
+    fn writing(&self, judged: &mut Judged, now: i64) -> Result<Writing, CommandFault> {
+        let Judged { proposal, facts, decision, order, again } = judged;
+        let state = state_of(&decision.outcome);
+        let level = super::facts::level_of(decision);
+        let known = self.0.open.lock().get(proposal.id);
+        let open = match known {
+            Some(open) => open,
+            None => {
+                let life = Life {
+                    state,
+                    seq: 0,
+                    judged: 0,
+                    chunks: 0,
+                    approval: None,
+                    order: None,
+                    started_at: None,
+                    cancel: None,
+                    settling: false,
+                };
+                let open = Open::new(proposal.clone(), level, life);
+                self.0.open.lock().insert(Arc::clone(&open));
+                open
+            }
+        };
+        let mut life = open.life.lock();
+        life.seq += 1;
+        life.judged += 1;
+        let digest = binding(proposal, &decision.revision);
+        let (mut ask, mut raise, mut close) = (None, None, None);
+        match (&decision.outcome, life.approval) {
+            (Outcome::Hold { approvals }, None) => {
+                let request = request(proposal, decision, level, *approvals, digest.clone(), self.0.clock.born(ApprovalId::born), now);
+                life.approval = Some(request.id);
+                ask = Some(request);
+            }
+            (Outcome::Hold { approvals }, Some(id)) => {
+                let have = u32::try_from(facts.context.approvals.by.len()).unwrap_or(u32::MAX);
+                raise = Some((id, have.saturating_add(*approvals)));
+            }
+            (Outcome::Deny, Some(id)) => close = Some((id, RequestState::Denied)),
+            (Outcome::Queue { .. } | Outcome::Allow, Some(id)) if self.0.approvals.pending(id).is_some() => {
+                close = Some((id, RequestState::Approved));
+            }
+            _ => {}
+        }
+        let new = (!*again).then(|| NewRow::of(proposal, decision, &digest, life.approval, level));
+        let decided = rows::Decided {
+            command: proposal.id,
+            n: life.judged,
+            at: now,
+            state,
+            order: order.clone(),
+            approval: life.approval,
+            revision: decision.revision.clone(),
+            outcome: decision.outcome.as_str(),
+            facts: facts.canonical(),
+            decision: decision.canonical(),
+        };
+        let event = rows::Event::new(proposal.id, life.seq, now, "decision", serde_json::json!({
+            "state": state.as_str(), "outcome": decision.outcome.as_str(), "summary": decision.rationale.summary,
+            "approval": life.approval, "revision": decision.revision,
+        }));
+        let draft = Draft::new("command.decided", actor(proposal), proposal.probe.name.clone())
+            .command(proposal.id)
+            .probe(proposal.probe.id)
+            .body(serde_json::json!({
+                "line": proposal.intent.spec.line(),
+                "spec": proposal.intent.spec,
+                "state": state.as_str(),
+                "action": decision.action,
+                "outcome": decision.outcome,
+                "rationale": decision.rationale,
+                "revision": decision.revision,
+                "facts_digest": decision.facts_digest,
+                "principal": proposal.intent.principal.id,
+                "approval": life.approval,
+            }));
+        Ok(Writing { new, decided, event, draft, ask, raise, close })
+    }
+
+    /// A recorded `deny`: the command ends here.
+    pub(super) fn refuse(&self, recorded: Recorded) -> Receipt {
+        let receipt = self.admitted(&recorded, State::Denied);
+        self.0.capacity.leave(receipt.command);
+        self.forget(receipt.command);
+        receipt
+    }
+
+    /// A recorded `hold`: `held.rs` takes it from here.
+    pub(super) fn hold(&self, recorded: Recorded) -> Receipt {
+        let receipt = self.admitted(&recorded, State::Held);
+        self.0.capacity.leave(receipt.command);
+        receipt
+    }
+
+    /// A recorded `queue`: `queued.rs` takes it from here.
+    pub(super) fn queue(&self, recorded: Recorded) -> Receipt {
+        self.admitted(&recorded, State::Queued)
+    }
+
+    /// What was recorded counts now: in memory, for watchers, and for whoever asked.
+    pub(super) fn admitted(&self, recorded: &Recorded, state: State) -> Receipt {
+        let Judged { proposal, decision, order, .. } = &recorded.judged;
+        let open = self.0.open.lock().get(proposal.id);
+        let mut approval = None;
+        if let Some(open) = open {
+            let seq = {
+                let mut life = open.life.lock();
+                life.state = state;
+                life.order.clone_from(order);
+                approval = life.approval;
+                life.seq
+            };
+            open.durable(seq, state);
+        }
+        self.announce(proposal, state);
+        Receipt { command: proposal.id, state, approval, decision: Arc::clone(decision), repeated: false }
+    }
+
+    pub(super) fn announce(&self, proposal: &Proposal, state: State) {
+        let body = serde_json::json!({
+            "state": state.as_str(), "probe": proposal.probe.id, "probe_name": proposal.probe.name,
+            "line": proposal.intent.spec.line(),
+        });
+        self.0.events.publish(self.0.clock.now(), "command", proposal.id.to_string(), body);
+        self.0.metrics.commands_open.set(i64::try_from(self.0.open.lock().len()).unwrap_or(i64::MAX));
+    }
+
+    /// The command is over, and its last event is durable.
+    pub(super) fn forget(&self, command: legator_protocol::CommandId) {
+        let mut open = self.0.open.lock();
+        open.remove(command);
+        self.0.metrics.commands_open.set(i64::try_from(open.len()).unwrap_or(i64::MAX));
+    }
+}
+
+async fn write(batch: &mut crate::audit::Batch, writing: Writing) -> Result<(), WriteFault> {
+    if let Some(new) = writing.new {
+        new.push(batch);
+    } else {
+        writing.decided.push_state(batch);
+    }
+    writing.decided.push(batch);
+    writing.event.push(batch);
+    if let Some(request) = writing.ask {
+        Approvals::ask(batch, &request).await?;
+    }
+    if let Some((approval, needed)) = writing.raise {
+        Approvals::raise(batch, approval, needed).await?;
+    }
+    if let Some((approval, state)) = writing.close {
+        Approvals::close(batch, approval, state).await?;
+    }
+    batch.entry(writing.draft)?;
+    Ok(())
+}
+
+pub(super) const fn state_of(outcome: &Outcome) -> State {
+    match outcome {
+        Outcome::Deny => State::Denied,
+        Outcome::Hold { .. } => State::Held,
+        Outcome::Queue { .. } => State::Queued,
+        Outcome::Allow => State::Dispatched,
+    }
+}
+
+pub(super) fn actor(proposal: &Proposal) -> String {
+    proposal.intent.principal.name.clone()
+}
+
+/// What an approval binds to: the probe, every field of the command, its expiry, and the rules that first judged it.
+pub(super) fn binding(proposal: &Proposal, revision: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"legator approval v1");
+    hash.update(proposal.intent.spec.digest(proposal.probe.id));
+    hash.update(proposal.expires_at.to_be_bytes());
+    hash.update(revision.as_bytes());
+    hex::encode(hash.finalize())
+}
+
+fn request(
+    proposal: &Proposal,
+    decision: &Decision,
+    level: Level,
+    needed: u32,
+    digest: String,
+    id: ApprovalId,
+    now: i64,
+) -> Request {
+    let principal = &proposal.intent.principal;
+    Request {
+        id,
+        command: proposal.id,
+        probe: proposal.probe.id,
+        asked: Asked {
+            requester: principal.id.clone(),
+            requester_name: principal.name.clone(),
+            acts_for: principal.acts_for.clone(),
+            probe_name: proposal.probe.name.clone(),
+            tags: proposal.probe.tags.clone(),
+            tenant: proposal.probe.tenant.clone(),
+            level: Some(level),
+            line: proposal.intent.spec.line(),
+            reason: proposal.intent.context.reason.clone(),
+            why: decision.rationale.summary.clone(),
+        },
+        digest,
+        needed,
+        state: RequestState::Pending,
+        created_at: now,
+        expires_at: proposal.expires_at,
+        closed_at: None,
+        votes: Vec::new(),
+    }
+}

@@ -1,0 +1,242 @@
+//! The SQL of `fleet_*`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use legator_protocol::{ProbeId, TokenId};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::probe::Probe;
+use super::token::Token;
+use crate::db::{Db, DbFault};
+
+pub async fn probes(db: &Db) -> Result<Vec<Probe>, DbFault> {
+    let rows = sqlx::query(
+        "SELECT id, name, hostname, os, arch, version, machine_id, tags, site, tenant, ceiling, floor, inventory, \
+         enrolled_at, last_seen_at FROM fleet_probe WHERE removed_at IS NULL",
+    );
+    rows.fetch_all(db.reader()).await?.iter().map(probe).collect()
+}
+
+pub async fn insert_probe(connection: &mut SqliteConnection, probe: &Probe, key: &[u8]) -> Result<(), DbFault> {
+    sqlx::query(
+        "INSERT INTO fleet_probe (id, name, hostname, os, arch, version, machine_id, tags, site, tenant, ceiling, \
+         key, enrolled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(probe.id.to_string())
+    .bind(&probe.name)
+    .bind(&probe.hostname)
+    .bind(&probe.os)
+    .bind(&probe.arch)
+    .bind(&probe.version)
+    .bind(&probe.machine_id)
+    .bind(words(&probe.tags))
+    .bind(&probe.site)
+    .bind(&probe.tenant)
+    .bind(probe.ceiling.as_str())
+    .bind(key)
+    .bind(probe.enrolled_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A known probe with a new key, on a machine that may have changed.
+pub async fn renew_probe(connection: &mut SqliteConnection, probe: &Probe, key: &[u8]) -> Result<(), DbFault> {
+    sqlx::query(
+        "UPDATE fleet_probe SET hostname = ?, os = ?, arch = ?, version = ?, machine_id = ?, tags = ?, key = ?, \
+         inventory = NULL WHERE id = ?",
+    )
+    .bind(&probe.hostname)
+    .bind(&probe.os)
+    .bind(&probe.arch)
+    .bind(&probe.version)
+    .bind(&probe.machine_id)
+    .bind(words(&probe.tags))
+    .bind(key)
+    .bind(probe.id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub async fn set_tags(
+    connection: &mut SqliteConnection,
+    id: ProbeId,
+    tags: &BTreeSet<String>,
+) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_probe SET tags = ? WHERE id = ?");
+    update.bind(words(tags)).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+pub async fn remove(connection: &mut SqliteConnection, id: ProbeId, at: i64) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_probe SET removed_at = ?, key = x'' WHERE id = ?");
+    update.bind(at).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+pub async fn connected(
+    connection: &mut SqliteConnection,
+    id: ProbeId,
+    version: &str,
+    hostname: &str,
+    floor: &str,
+    at: i64,
+) -> Result<(), DbFault> {
+    sqlx::query("UPDATE fleet_probe SET version = ?, hostname = ?, floor = ?, last_seen_at = ? WHERE id = ?")
+        .bind(version)
+        .bind(hostname)
+        .bind(floor)
+        .bind(at)
+        .bind(id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub async fn seen(connection: &mut SqliteConnection, id: ProbeId, at: Option<i64>) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_probe SET last_seen_at = coalesce(?, last_seen_at) WHERE id = ?");
+    update.bind(at).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+pub async fn sealed_key(db: &Db, id: ProbeId) -> Result<Option<Vec<u8>>, DbFault> {
+    let select = sqlx::query("SELECT key FROM fleet_probe WHERE id = ? AND removed_at IS NULL");
+    let row = select.bind(id.to_string()).fetch_optional(db.reader()).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+pub async fn inventory(db: &Db, id: ProbeId) -> Result<BTreeMap<String, serde_json::Value>, DbFault> {
+    let select = sqlx::query("SELECT section, body FROM fleet_inventory WHERE probe = ?");
+    let mut sections = BTreeMap::new();
+    for row in select.bind(id.to_string()).fetch_all(db.reader()).await? {
+        let body = DbFault::column("fleet_inventory.body", serde_json::from_str(row.try_get(1)?))?;
+        sections.insert(row.try_get(0)?, body);
+    }
+    Ok(sections)
+}
+
+pub async fn put_inventory(
+    connection: &mut SqliteConnection,
+    id: ProbeId,
+    digest: &str,
+    full: bool,
+    sections: &[(String, String)],
+    at: i64,
+) -> Result<(), DbFault> {
+    if full {
+        let delete = sqlx::query("DELETE FROM fleet_inventory WHERE probe = ?");
+        delete.bind(id.to_string()).execute(&mut *connection).await?;
+    }
+    for (section, body) in sections {
+        sqlx::query("INSERT OR REPLACE INTO fleet_inventory (probe, section, body, collected_at) VALUES (?, ?, ?, ?)")
+            .bind(id.to_string())
+            .bind(section)
+            .bind(body)
+            .bind(at)
+            .execute(&mut *connection)
+            .await?;
+    }
+    let update = sqlx::query("UPDATE fleet_probe SET inventory = ? WHERE id = ?");
+    update.bind(digest).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+macro_rules! tokens_where {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, name, hash, tags, site, tenant, probe, max_uses, uses, created_by, created_at, expires_at, ",
+            "revoked_at FROM fleet_token ",
+            $tail
+        )
+    };
+}
+
+pub async fn tokens(db: &Db) -> Result<Vec<Token>, DbFault> {
+    let rows = sqlx::query(tokens_where!("ORDER BY created_at DESC, id DESC LIMIT 1000"));
+    rows.fetch_all(db.reader()).await?.iter().map(token_row).collect()
+}
+
+pub async fn token(db: &Db, id: TokenId) -> Result<Option<Token>, DbFault> {
+    let row = sqlx::query(tokens_where!("WHERE id = ?")).bind(id.to_string()).fetch_optional(db.reader()).await?;
+    row.as_ref().map(token_row).transpose()
+}
+
+pub async fn insert_token(connection: &mut SqliteConnection, token: &Token) -> Result<(), DbFault> {
+    sqlx::query(
+        "INSERT INTO fleet_token (id, name, hash, tags, site, tenant, probe, max_uses, created_by, created_at, \
+         expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(token.id.to_string())
+    .bind(&token.name)
+    .bind(token.hash.as_slice())
+    .bind(words(&token.tags))
+    .bind(&token.site)
+    .bind(&token.tenant)
+    .bind(token.probe.map(|probe| probe.to_string()))
+    .bind(token.max_uses)
+    .bind(&token.created_by)
+    .bind(token.created_at)
+    .bind(token.expires_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub async fn use_token(connection: &mut SqliteConnection, id: TokenId) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_token SET uses = uses + 1 WHERE id = ?");
+    update.bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+pub async fn revoke_token(connection: &mut SqliteConnection, id: TokenId, at: i64) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL");
+    update.bind(at).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+fn words(words: &BTreeSet<String>) -> String {
+    serde_json::Value::from_iter(words.iter().cloned()).to_string()
+}
+
+fn probe(row: &SqliteRow) -> Result<Probe, DbFault> {
+    let floor: Option<&str> = row.try_get(11)?;
+    Ok(Probe {
+        id: DbFault::column("fleet_probe.id", row.try_get::<&str, _>(0)?.parse::<ProbeId>())?,
+        name: row.try_get(1)?,
+        hostname: row.try_get(2)?,
+        os: row.try_get(3)?,
+        arch: row.try_get(4)?,
+        version: row.try_get(5)?,
+        machine_id: row.try_get(6)?,
+        tags: DbFault::column("fleet_probe.tags", serde_json::from_str(row.try_get(7)?))?,
+        site: row.try_get(8)?,
+        tenant: row.try_get(9)?,
+        ceiling: DbFault::column("fleet_probe.ceiling", row.try_get::<&str, _>(10)?.parse())?,
+        floor: DbFault::column("fleet_probe.floor", floor.map(serde_json::from_str).transpose())?,
+        inventory: row.try_get(12)?,
+        enrolled_at: row.try_get(13)?,
+        last_seen_at: row.try_get(14)?,
+    })
+}
+
+fn token_row(row: &SqliteRow) -> Result<Token, DbFault> {
+    let hash: Vec<u8> = row.try_get(2)?;
+    let probe: Option<&str> = row.try_get(6)?;
+    Ok(Token {
+        id: DbFault::column("fleet_token.id", row.try_get::<&str, _>(0)?.parse::<TokenId>())?,
+        name: row.try_get(1)?,
+        hash: DbFault::column("fleet_token.hash", hash.try_into().map_err(|_| "not 32 bytes"))?,
+        tags: DbFault::column("fleet_token.tags", serde_json::from_str(row.try_get(3)?))?,
+        site: row.try_get(4)?,
+        tenant: row.try_get(5)?,
+        probe: DbFault::column("fleet_token.probe", probe.map(str::parse).transpose())?,
+        max_uses: row.try_get(7)?,
+        uses: row.try_get(8)?,
+        created_by: row.try_get(9)?,
+        created_at: row.try_get(10)?,
+        expires_at: row.try_get(11)?,
+        revoked_at: row.try_get(12)?,
+    })
+}

@@ -1,0 +1,117 @@
+//! Reading a bundle's folder: only what belongs to a bundle, no links, and no more than a bundle may weigh.
+
+use std::fs;
+use std::path::Path;
+
+use legator_engine::Bundle;
+use sha2::{Digest as _, Sha256};
+
+use super::{Files, PolicyFault, Source};
+
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+const MAX_TOTAL: usize = 32 * 1024 * 1024;
+const MAX_FILES: usize = 10_000;
+const MAX_DEPTH: usize = 8;
+
+pub fn files(source: &Source) -> Result<Files, PolicyFault> {
+    match source {
+        Source::Shipped => Ok(Bundle::shipped()),
+        Source::Folder(root) => {
+            let fault = |why: String| PolicyFault::Unreadable { path: root.display().to_string(), why };
+            let mut files = Files::new();
+            if root.join("bundle.toml").is_file() {
+                take(root, &root.join("bundle.toml"), &mut files).map_err(fault)?;
+            }
+            for part in ["policies", "scripts", "tests"] {
+                walk(root, &root.join(part), 0, &mut files).map_err(fault)?;
+            }
+            if files.is_empty() {
+                return Err(fault("it holds no `policies` and no `scripts`".to_owned()));
+            }
+            Ok(files)
+        }
+    }
+}
+
+/// What a set of files is told apart by, whether it is a good bundle or not.
+pub fn digest(files: &Files) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for (path, bytes) in files {
+        for part in [path.as_bytes(), bytes] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hash.finalize().into()
+}
+
+fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Files) -> Result<(), String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("`{}` is nested too deep", folder.display()));
+    }
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(fault) => return Err(format!("`{}`: {fault}", folder.display())),
+    };
+    for entry in entries {
+        let entry = entry.map_err(|fault| format!("`{}`: {fault}", folder.display()))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|fault| format!("`{}`: {fault}", path.display()))?;
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let ends_in = |ending: &str| path.extension().is_some_and(|extension| extension == ending);
+        if hidden {
+            continue;
+        } else if kind.is_symlink() {
+            return Err(format!("`{}` is a link; a bundle holds plain files only", path.display()));
+        } else if kind.is_dir() {
+            walk(root, &path, depth + 1, files)?;
+        } else if ["cedar", "cedarschema", "toml", "rhai"].into_iter().any(ends_in) {
+            take(root, &path, files)?;
+        }
+    }
+    Ok(())
+}
+
+fn take(root: &Path, path: &Path, files: &mut Files) -> Result<(), String> {
+    let fault = |fault: std::io::Error| format!("`{}`: {fault}", path.display());
+    let size = fs::symlink_metadata(path).map_err(fault)?.len();
+    if size > MAX_FILE {
+        return Err(format!("`{}` has {size} bytes; at most {MAX_FILE} are taken", path.display()));
+    }
+    let bytes = fs::read(path).map_err(fault)?;
+    let total: usize = files.values().map(Vec::len).sum();
+    if total + bytes.len() > MAX_TOTAL || files.len() >= MAX_FILES {
+        return Err(format!("the bundle is larger than {MAX_TOTAL} bytes or {MAX_FILES} files"));
+    }
+    let inside = path.strip_prefix(root).map_err(|_| format!("`{}` lies outside", path.display()))?;
+    let name = inside.to_str().ok_or_else(|| format!("`{}` is not valid UTF-8", path.display()))?;
+    files.insert(name.to_owned(), bytes);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_what_belongs_to_a_bundle_and_refuses_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let policies = folder.path().join("policies");
+        fs::create_dir_all(policies.join("commands")).unwrap();
+        fs::write(policies.join("a.cedar"), "x").unwrap();
+        fs::write(policies.join("commands/own.toml"), "y").unwrap();
+        fs::write(policies.join("notes.txt"), "z").unwrap();
+        let source = Source::Folder(folder.path().to_owned());
+        let found = files(&source).unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["policies/a.cedar", "policies/commands/own.toml"]);
+        std::os::unix::fs::symlink("/etc/passwd", policies.join("b.cedar")).unwrap();
+        assert!(files(&source).unwrap_err().to_string().contains("is a link"));
+    }
+
+    #[test]
+    fn an_empty_folder_is_no_bundle() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(files(&Source::Folder(folder.path().to_owned())).is_err());
+    }
+}

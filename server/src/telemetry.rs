@@ -1,0 +1,106 @@
+//! Logs and metrics. Counters are named here once; rooms count through the handle.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging to standard error; `LEGATOR_LOG` says how much, `json` how.
+pub fn log(json: bool) {
+    let filter = EnvFilter::try_from_env("LEGATOR_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call (tests start several servers) keeps the first subscriber.
+    let _ = if json { logs.json().try_init() } else { logs.with_target(false).try_init() };
+}
+
+/// A label with one value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct By {
+    pub name: &'static str,
+}
+
+/// What the server counts. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(Arc<Counted>);
+
+pub struct Counted {
+    registry: Registry,
+    /// Decisions by outcome.
+    pub decisions: Family<By, Counter>,
+    /// Commands that reached a final state, by state.
+    pub settled: Family<By, Counter>,
+    /// Frames that ended a session or were ignored, by reason.
+    pub bad_frames: Family<By, Counter>,
+    pub probes_connected: Gauge,
+    pub commands_open: Gauge,
+    pub decision_seconds: Histogram,
+    pub road_seconds: Histogram,
+    pub log_seconds: Histogram,
+    pub bundle_refused: Counter,
+    /// 1 while the audit log can be written.
+    pub log_writable: Gauge,
+    /// Decisions that the scope index and plain Cedar answered differently. Anything but 0 is a fault.
+    pub index_mismatches: Counter<u64, AtomicU64>,
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let seconds = || Histogram::new(exponential_buckets(0.000_01, 2.0, 20));
+        let mut counted = Counted {
+            registry: Registry::with_prefix("legator"),
+            decisions: Family::default(),
+            settled: Family::default(),
+            bad_frames: Family::default(),
+            probes_connected: Gauge::default(),
+            commands_open: Gauge::default(),
+            decision_seconds: seconds(),
+            road_seconds: seconds(),
+            log_seconds: seconds(),
+            bundle_refused: Counter::default(),
+            log_writable: Gauge::default(),
+            index_mismatches: Counter::default(),
+        };
+        let registry = &mut counted.registry;
+        registry.register("decisions", "Decisions by outcome", counted.decisions.clone());
+        registry.register("commands_settled", "Commands that ended, by state", counted.settled.clone());
+        registry.register("bad_frames", "Frames that were refused, by reason", counted.bad_frames.clone());
+        registry.register("probes_connected", "Probes with an open session", counted.probes_connected.clone());
+        registry.register("commands_open", "Commands that have not ended", counted.commands_open.clone());
+        registry.register_with_unit("decision", "Time to decide", Unit::Seconds, counted.decision_seconds.clone());
+        registry.register_with_unit("road", "Time from ask to end", Unit::Seconds, counted.road_seconds.clone());
+        registry.register_with_unit("log_write", "Time to durable", Unit::Seconds, counted.log_seconds.clone());
+        registry.register("bundles_refused", "Bundles that had faults", counted.bundle_refused.clone());
+        registry.register("log_writable", "1 while the audit log can be written", counted.log_writable.clone());
+        registry.register("index_mismatches", "Decisions that differ from plain Cedar", counted.index_mismatches.clone());
+        counted.log_writable.set(1);
+        Self(Arc::new(counted))
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::ops::Deref for Metrics {
+    type Target = Counted;
+
+    fn deref(&self) -> &Counted {
+        &self.0
+    }
+}
