@@ -110,8 +110,7 @@ impl Verifier {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(KeyFault::Shape);
         };
-        let id: [u8; 4] =
-            hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(KeyFault::Shape)?;
+        let id: [u8; 4] = hex::decode(id).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(KeyFault::Shape)?;
         let blob = STANDARD.decode(key).map_err(|_| KeyFault::Shape)?;
         let Some((&ED25519, key)) = blob.split_first() else {
             return Err(KeyFault::Key(name.to_owned()));

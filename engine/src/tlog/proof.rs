@@ -137,13 +137,7 @@ pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, path: &[Hash], root: 
 }
 
 /// Whether the tree (`new`, `new_root`) begins with the whole tree (`old`, `old_root`).
-pub fn verify_consistency(
-    old: u64,
-    old_root: Hash,
-    new: u64,
-    new_root: Hash,
-    path: &[Hash],
-) -> Result<(), ProofFault> {
+pub fn verify_consistency(old: u64, old_root: Hash, new: u64, new_root: Hash, path: &[Hash]) -> Result<(), ProofFault> {
     if old > new {
         return Err(ProofFault::Shrunk);
     }
@@ -198,8 +192,7 @@ fn finish(ranges: Vec<Range<u64>>, hash_of: impl Fn(Node) -> Option<Hash>) -> Re
         .map(|range| {
             let mut root = None;
             for node in complete_nodes(range).into_iter().rev() {
-                let hash =
-                    hash_of(node).ok_or(PlanFault::Missing { level: node.level, index: node.index })?;
+                let hash = hash_of(node).ok_or(PlanFault::Missing { level: node.level, index: node.index })?;
                 root = Some(match root {
                     None => hash,
                     Some(right) => node_hash(hash, right),
