@@ -7,6 +7,7 @@ mod decide;
 mod decision;
 mod facts;
 mod rationale;
+pub mod tlog;
 
 pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
 pub use cases::{CaseResult, Report};

@@ -36,12 +36,12 @@ macro_rules! requests {
 }
 
 pub async fn pending(db: &Db) -> Result<Vec<Request>, DbFault> {
-    let rows = sqlx::query(requests!("WHERE state = 'pending'")).fetch_all(db.reader()).await?;
+    let rows = sqlx::query(requests!("WHERE state = 'pending'")).fetch_all(db.reads()).await?;
     with_votes(db, rows).await
 }
 
 pub async fn get(db: &Db, id: ApprovalId) -> Result<Option<Request>, DbFault> {
-    let rows = sqlx::query(requests!("WHERE id = ?")).bind(id.to_string()).fetch_all(db.reader()).await?;
+    let rows = sqlx::query(requests!("WHERE id = ?")).bind(id.to_string()).fetch_all(db.reads()).await?;
     Ok(with_votes(db, rows).await?.pop())
 }
 
@@ -57,7 +57,7 @@ pub async fn list(
     .bind(state.map(RequestState::as_str))
     .bind(before.map(|id| id.to_string()))
     .bind(limit)
-    .fetch_all(db.reader())
+    .fetch_all(db.reads())
     .await?;
     with_votes(db, rows).await
 }
@@ -70,7 +70,7 @@ async fn with_votes(db: &Db, rows: Vec<SqliteRow>) -> Result<Vec<Request>, DbFau
          WHERE request IN (SELECT value FROM json_each(?)) ORDER BY at, person",
     );
     let mut by_request: BTreeMap<String, Vec<Vote>> = BTreeMap::new();
-    for row in votes.bind(ids).fetch_all(db.reader()).await? {
+    for row in votes.bind(ids).fetch_all(db.reads()).await? {
         by_request.entry(row.try_get(0)?).or_default().push(vote(&row)?);
     }
     for request in &mut requests {

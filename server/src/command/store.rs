@@ -112,7 +112,7 @@ macro_rules! commands {
 }
 
 pub async fn get(db: &Db, id: CommandId) -> Result<Option<CommandRow>, DbFault> {
-    let row = sqlx::query(commands!("WHERE id = ?")).bind(id.to_string()).fetch_optional(db.reader()).await?;
+    let row = sqlx::query(commands!("WHERE id = ?")).bind(id.to_string()).fetch_optional(db.reads()).await?;
     row.as_ref().map(command).transpose()
 }
 
@@ -126,19 +126,19 @@ pub async fn list(db: &Db, query: &Query) -> Result<Vec<CommandRow>, DbFault> {
     .bind(&query.group)
     .bind(query.before.map(|before| before.to_string()))
     .bind(query.limit)
-    .fetch_all(db.reader())
+    .fetch_all(db.reads())
     .await?;
     rows.iter().map(command).collect()
 }
 
 pub async fn open(db: &Db) -> Result<Vec<CommandRow>, DbFault> {
     let rows = sqlx::query(commands!("WHERE state IN ('held', 'queued', 'dispatched', 'running') ORDER BY id"));
-    rows.fetch_all(db.reader()).await?.iter().map(command).collect()
+    rows.fetch_all(db.reads()).await?.iter().map(command).collect()
 }
 
 pub async fn by_key(db: &Db, principal: &str, key: &str) -> Result<Option<CommandRow>, DbFault> {
     let row = sqlx::query(commands!("WHERE principal_id = ? AND idem_key = ?"));
-    let row = row.bind(principal).bind(key).fetch_optional(db.reader()).await?;
+    let row = row.bind(principal).bind(key).fetch_optional(db.reads()).await?;
     row.as_ref().map(command).transpose()
 }
 
@@ -149,14 +149,14 @@ pub async fn counts(db: &Db, id: CommandId) -> Result<(u64, u64, u32), DbFault> 
          (SELECT count(*) FROM command_event WHERE command = ?1 AND kind = 'output'), \
          (SELECT count(*) FROM command_decision WHERE command = ?1)",
     );
-    let row = row.bind(id.to_string()).fetch_one(db.reader()).await?;
+    let row = row.bind(id.to_string()).fetch_one(db.reads()).await?;
     let count = |at: usize| row.try_get::<i64, _>(at).map(|n| n.max(0).cast_unsigned());
     Ok((count(0)?, count(1)?, u32::try_from(count(2)?).unwrap_or(u32::MAX)))
 }
 
 pub async fn decisions(db: &Db, id: CommandId) -> Result<Vec<DecisionRow>, DbFault> {
     let select = sqlx::query("SELECT n, at, revision, facts, decision FROM command_decision WHERE command = ? ORDER BY n");
-    let rows = select.bind(id.to_string()).fetch_all(db.reader()).await?;
+    let rows = select.bind(id.to_string()).fetch_all(db.reads()).await?;
     rows.iter().map(decision).collect()
 }
 
@@ -164,7 +164,7 @@ pub async fn newest_decision(db: &Db, id: CommandId) -> Result<Option<DecisionRo
     let select = sqlx::query(
         "SELECT n, at, revision, facts, decision FROM command_decision WHERE command = ? ORDER BY n DESC LIMIT 1",
     );
-    let row = select.bind(id.to_string()).fetch_optional(db.reader()).await?;
+    let row = select.bind(id.to_string()).fetch_optional(db.reads()).await?;
     row.as_ref().map(decision).transpose()
 }
 
@@ -173,7 +173,7 @@ pub async fn events(db: &Db, id: CommandId, after: u64, limit: u32) -> Result<Ve
         "SELECT seq, at, kind, chunk, body FROM command_event WHERE command = ? AND seq > ? ORDER BY seq LIMIT ?",
     );
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let rows = select.bind(id.to_string()).bind(after).bind(limit).fetch_all(db.reader()).await?;
+    let rows = select.bind(id.to_string()).bind(after).bind(limit).fetch_all(db.reads()).await?;
     rows.iter().map(event).collect()
 }
 

@@ -15,7 +15,7 @@ pub async fn probes(db: &Db) -> Result<Vec<Probe>, DbFault> {
         "SELECT id, name, hostname, os, arch, version, machine_id, tags, site, tenant, ceiling, floor, inventory, \
          enrolled_at, last_seen_at FROM fleet_probe WHERE removed_at IS NULL",
     );
-    rows.fetch_all(db.reader()).await?.iter().map(probe).collect()
+    rows.fetch_all(db.reads()).await?.iter().map(probe).collect()
 }
 
 pub async fn insert_probe(connection: &mut SqliteConnection, probe: &Probe, key: &[u8]) -> Result<(), DbFault> {
@@ -103,14 +103,14 @@ pub async fn seen(connection: &mut SqliteConnection, id: ProbeId, at: Option<i64
 
 pub async fn sealed_key(db: &Db, id: ProbeId) -> Result<Option<Vec<u8>>, DbFault> {
     let select = sqlx::query("SELECT key FROM fleet_probe WHERE id = ? AND removed_at IS NULL");
-    let row = select.bind(id.to_string()).fetch_optional(db.reader()).await?;
+    let row = select.bind(id.to_string()).fetch_optional(db.reads()).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 pub async fn inventory(db: &Db, id: ProbeId) -> Result<BTreeMap<String, serde_json::Value>, DbFault> {
     let select = sqlx::query("SELECT section, body FROM fleet_inventory WHERE probe = ?");
     let mut sections = BTreeMap::new();
-    for row in select.bind(id.to_string()).fetch_all(db.reader()).await? {
+    for row in select.bind(id.to_string()).fetch_all(db.reads()).await? {
         let body = DbFault::column("fleet_inventory.body", serde_json::from_str(row.try_get(1)?))?;
         sections.insert(row.try_get(0)?, body);
     }
@@ -155,11 +155,11 @@ macro_rules! tokens_where {
 
 pub async fn tokens(db: &Db) -> Result<Vec<Token>, DbFault> {
     let rows = sqlx::query(tokens_where!("ORDER BY created_at DESC, id DESC LIMIT 1000"));
-    rows.fetch_all(db.reader()).await?.iter().map(token_row).collect()
+    rows.fetch_all(db.reads()).await?.iter().map(token_row).collect()
 }
 
 pub async fn token(db: &Db, id: TokenId) -> Result<Option<Token>, DbFault> {
-    let row = sqlx::query(tokens_where!("WHERE id = ?")).bind(id.to_string()).fetch_optional(db.reader()).await?;
+    let row = sqlx::query(tokens_where!("WHERE id = ?")).bind(id.to_string()).fetch_optional(db.reads()).await?;
     row.as_ref().map(token_row).transpose()
 }
 

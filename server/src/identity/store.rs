@@ -13,12 +13,12 @@ use crate::db::{Db, DbFault};
 pub async fn load(db: &Db) -> Result<Directory, DbFault> {
     let mut directory = Directory::default();
     let people = sqlx::query("SELECT id, name, roles, groups, created_at, disabled FROM identity_person");
-    for row in people.fetch_all(db.reader()).await? {
+    for row in people.fetch_all(db.reads()).await? {
         let person = person(&row)?;
         directory.people.insert(person.id, Arc::new(person));
     }
     let keys = sqlx::query("SELECT id, person, name, hash, created_at, expires_at, revoked_at FROM identity_key");
-    for row in keys.fetch_all(db.reader()).await? {
+    for row in keys.fetch_all(db.reads()).await? {
         let key = key(&row)?;
         directory.keys.insert(key.id, Arc::new(key));
     }

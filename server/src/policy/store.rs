@@ -15,7 +15,7 @@ pub struct Kept {
 
 pub async fn newest(db: &Db) -> Result<Option<Kept>, DbFault> {
     let select = sqlx::query("SELECT revision, files FROM policy_revision ORDER BY activated_at DESC LIMIT 1");
-    let Some(row) = select.fetch_optional(db.reader()).await? else { return Ok(None) };
+    let Some(row) = select.fetch_optional(db.reads()).await? else { return Ok(None) };
     let texts: BTreeMap<String, String> =
         DbFault::column("policy_revision.files", serde_json::from_str(row.try_get(1)?))?;
     let files = texts.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();

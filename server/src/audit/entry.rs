@@ -1,0 +1,75 @@
+//! What one entry says, and the exact bytes that are hashed for it.
+
+use legator_protocol::{CommandId, ProbeId};
+use serde::Serialize;
+use serde_json::Value;
+
+/// An entry that is about to be written. Its index and time come from the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// What happened, as noun and verb: `command.decided`.
+    pub kind: &'static str,
+    /// Who did it: a principal's id, or `system`.
+    pub actor: String,
+    /// What it happened to, by id.
+    pub subject: String,
+    pub command: Option<String>,
+    pub probe: Option<String>,
+    pub tenant: Option<String>,
+    /// Everything else that an auditor will ask for.
+    pub body: Value,
+}
+
+/// An entry's JSON, version 1. The order of fields is the order in the bytes, which is the order for good.
+#[derive(Serialize)]
+struct Leaf<'d> {
+    v: u8,
+    index: u64,
+    at: i64,
+    kind: &'d str,
+    actor: &'d str,
+    subject: &'d str,
+    command: Option<&'d str>,
+    probe: Option<&'d str>,
+    tenant: Option<&'d str>,
+    body: &'d Value,
+}
+
+impl Draft {
+    pub fn new(kind: &'static str, actor: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self { kind, actor: actor.into(), subject: subject.into(), ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn command(mut self, command: CommandId) -> Self {
+        self.command = Some(command.to_string());
+        self
+    }
+
+    #[must_use]
+    pub fn probe(mut self, probe: ProbeId) -> Self {
+        self.probe = Some(probe.to_string());
+        self
+    }
+
+    #[must_use]
+    pub fn body(mut self, body: Value) -> Self {
+        self.body = body;
+        self
+    }
+
+    pub(super) fn to_json(&self, index: u64, at_ms: i64) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&Leaf {
+            v: 1,
+            index,
+            at: at_ms,
+            kind: self.kind,
+            actor: &self.actor,
+            subject: &self.subject,
+            command: self.command.as_deref(),
+            probe: self.probe.as_deref(),
+            tenant: self.tenant.as_deref(),
+            body: &self.body,
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! Why the log was not written, opened or read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use legator_engine::tlog::{CheckpointFault, KeyFault, PlanFault};
+
+use crate::db::DbFault;
+
+/// Why a part of a group was not written. Whatever it is: nothing of that part is in the database.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WriteFault {
+    /// The group could not be made durable; everyone in it got this.
+    #[error("the audit log cannot be written: {0}")]
+    Unwritable(#[source] Arc<DbFault>),
+    /// A statement of this part failed.
+    #[error(transparent)]
+    Statement(Arc<DbFault>),
+    #[error("an audit entry of {bytes} bytes is longer than the {limit} that one may have")]
+    TooLong { bytes: usize, limit: usize },
+    #[error("cannot write an audit entry as json")]
+    Json(#[source] Arc<serde_json::Error>),
+    #[error("the part panicked while it was written, and was undone")]
+    Panicked,
+    #[error("the part took longer than {0:?} to write, and was undone")]
+    Slow(Duration),
+    #[error("the audit log is closed: the server is going down")]
+    Closed,
+}
+
+impl From<sqlx::Error> for WriteFault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Statement(Arc::new(error.into()))
+    }
+}
+
+impl From<DbFault> for WriteFault {
+    fn from(fault: DbFault) -> Self {
+        Self::Statement(Arc::new(fault))
+    }
+}
+
+impl From<serde_json::Error> for WriteFault {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(Arc::new(error))
+    }
+}
+
+/// Why the log does not open. Each is a reason to look, with `legatorctl audit verify` and a kept checkpoint, before going on.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFault {
+    #[error("the log's origin cannot be used")]
+    Origin(#[from] KeyFault),
+    #[error(
+        "the audit log holds {size} entries, and its last checkpoint signs {signed}: entries were added or taken away outside the server"
+    )]
+    Size { size: u64, signed: u64 },
+    #[error("the audit log's hashes do not lead to the root that its last checkpoint signs, at {size} entries")]
+    Root { size: u64 },
+    #[error("the audit log's last checkpoint is not signed by this server's key, or is of another log")]
+    Checkpoint(#[from] CheckpointFault),
+    #[error("the audit log is incomplete")]
+    Incomplete(#[from] PlanFault),
+    #[error(transparent)]
+    Db(#[from] DbFault),
+}
+
+impl From<sqlx::Error> for OpenFault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}

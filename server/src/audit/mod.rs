@@ -1,0 +1,138 @@
+//! The audit log, and with it every write of the server: what is done and the entry that says so become durable together.
+//!
+//! Callers hand their part of a transaction to [`Ledger::write`]; one task gathers what waits into a group, commits it,
+//! signs the log's new head and answers everyone. Whoever has an `Ok` has an entry that a power cut cannot take away.
+//! Never: an effect before its entry, an entry changed or taken away, a caller told of a write that is not on disk.
+
+mod batch;
+mod enqueue;
+mod entry;
+mod fault;
+mod open;
+mod rows;
+mod store;
+mod writer;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use futures_util::future::BoxFuture;
+use legator_engine::tlog::{Hash, Signer, Verifier};
+use tokio::sync::{mpsc, watch};
+
+pub use batch::Batch;
+pub use enqueue::Written;
+pub use entry::Draft;
+pub use fault::{OpenFault, WriteFault};
+
+use crate::db::{Db, DbFault};
+use writer::{Job, Writer};
+
+/// Parts that may wait before callers wait for room.
+const BACKLOG: usize = 1024;
+
+/// The log's newest signed state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many entries there are.
+    pub size: u64,
+    pub root: Hash,
+    /// The C2SP checkpoint, as it is handed out.
+    pub note: Arc<str>,
+    /// When its group was written, in UTC milliseconds; 0 while the log is empty.
+    pub at_ms: i64,
+}
+
+/// Whether the log can be written, as the last group found it.
+#[derive(Clone, Debug, Default)]
+pub enum Health {
+    #[default]
+    Good,
+    /// Nothing is recorded, so nothing may be done, until a write succeeds again.
+    Bad(Arc<DbFault>),
+}
+
+impl Health {
+    pub const fn is_good(&self) -> bool {
+        matches!(self, Self::Good)
+    }
+}
+
+/// The handle on the log. The writer ends when the last one is gone.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    head: watch::Receiver<Head>,
+    health: watch::Receiver<Health>,
+    db: Db,
+    verifier: Arc<Verifier>,
+}
+
+impl Ledger {
+    /// Takes the log up where its last checkpoint left it, and refuses one that does not fit that checkpoint.
+    /// `origin` names the log in checkpoints, for instance `legator.example.com/audit`. Spawn the second part: it writes.
+    pub async fn open(
+        db: Db,
+        key: SigningKey,
+        origin: &str,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), OpenFault> {
+        let signer = Signer::new(origin, key)?;
+        let verifier = Arc::new(signer.verifier());
+        let (connection, tree, head) = open::take_up(&db, &signer).await?;
+        let (jobs, waiting) = mpsc::channel(BACKLOG);
+        let (head_out, head) = watch::channel(head);
+        let (health_out, health) = watch::channel(Health::default());
+        let writer = Writer::new(db.clone(), connection, tree, signer, waiting, head_out, health_out);
+        Ok((Self { jobs, head, health, db, verifier }, writer.run()))
+    }
+
+    /// Runs `work` inside the next group's transaction. The rows that it writes and the entries that it adds are
+    /// durable together when this returns `Ok`; after an `Err` there is neither, and others of the group go on without.
+    ///
+    /// `work` should do SQL and nothing slower: everyone waits for it. It runs even if the caller goes away meanwhile.
+    pub async fn write<T, W>(&self, at_ms: i64, work: W) -> Result<T, WriteFault>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Batch) -> BoxFuture<'c, Result<T, WriteFault>> + Send + 'static,
+    {
+        self.attempt(at_ms, work).await
+    }
+
+    /// [`write`](Self::write) for work that can fail in a room's own way, which undoes its part alike.
+    pub async fn attempt<T, E, W>(&self, at_ms: i64, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<WriteFault> + Send + 'static,
+        W: for<'c> FnOnce(&'c mut Batch) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        let (job, answer) = writer::job(at_ms, work);
+        self.jobs.send(job).await.map_err(|_| WriteFault::Closed)?;
+        answer.await.unwrap_or_else(|_| Err(WriteFault::Closed.into()))
+    }
+
+    pub fn head(&self) -> Head {
+        self.head.borrow().clone()
+    }
+
+    /// Follows the head, group by group; for handing checkpoints to the fleet.
+    pub fn watch(&self) -> watch::Receiver<Head> {
+        self.head.clone()
+    }
+
+    pub fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    pub fn watch_health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+
+    /// The key that checkpoints are checked with, as `name+keyid+base64` in its `Display`.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+}
+
+#[cfg(test)]
+mod tests;

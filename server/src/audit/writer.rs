@@ -1,0 +1,289 @@
+//! The one task that writes: takes what waits, runs it in one transaction, signs the new head, commits, answers everyone.
+//! Never: answers before the commit, adds latency to a part that is alone, stops because one part failed or panicked.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use legator_engine::tlog::{Checkpoint, Signer, Tree};
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::batch::Batch;
+use super::fault::{OpenFault, WriteFault};
+use super::{Head, Health, open, store};
+use crate::db::{Db, DbFault};
+
+/// Parts that share one commit at most.
+const GROUP: usize = 256;
+/// A part that takes longer is undone, because everyone waits for it.
+const LONGEST_PART: Duration = Duration::from_secs(10);
+/// How often an unwritable log is tried again while nobody writes.
+const PULSE: Duration = Duration::from_millis(500);
+
+/// One caller's part of a group.
+pub(super) trait Job: Send {
+    fn at_ms(&self) -> i64;
+    fn run(self: Box<Self>, batch: &mut Batch) -> BoxFuture<'_, Ran>;
+    /// Tells the caller that its part was never begun.
+    fn refuse(self: Box<Self>, fault: WriteFault);
+}
+
+/// How a part ended, and how its caller is told.
+pub(super) enum Ran {
+    /// To be told when the group is durable, or that it is not.
+    Keep(Answer),
+    /// The part failed, and its caller is told why once it is undone.
+    Undo(Answer),
+}
+
+type Answer = Box<dyn FnOnce(Option<WriteFault>) + Send>;
+
+struct Part<T, E, W> {
+    at_ms: i64,
+    work: W,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+pub(super) fn job<T, E, W>(at_ms: i64, work: W) -> (Box<dyn Job>, oneshot::Receiver<Result<T, E>>)
+where
+    T: Send + 'static,
+    E: From<WriteFault> + Send + 'static,
+    W: for<'c> FnOnce(&'c mut Batch) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+{
+    let (answer, receiver) = oneshot::channel();
+    (Box::new(Part { at_ms, work, answer }), receiver)
+}
+
+impl<T, E, W> Job for Part<T, E, W>
+where
+    T: Send + 'static,
+    E: From<WriteFault> + Send + 'static,
+    W: for<'c> FnOnce(&'c mut Batch) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+{
+    fn at_ms(&self) -> i64 {
+        self.at_ms
+    }
+
+    fn run(self: Box<Self>, batch: &mut Batch) -> BoxFuture<'_, Ran> {
+        let Self { work, answer, .. } = *self;
+        Box::pin(async move {
+            let guarded = AssertUnwindSafe(async { work(batch).await }).catch_unwind();
+            let outcome = match tokio::time::timeout(LONGEST_PART, guarded).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_panic)) => Err(WriteFault::Panicked.into()),
+                Err(_elapsed) => Err(WriteFault::Slow(LONGEST_PART).into()),
+            };
+            let kept = outcome.is_ok();
+            // A caller that went away is not told; its part counts all the same.
+            let tell: Answer = Box::new(move |fault| {
+                let _ = answer.send(match fault {
+                    None => outcome,
+                    Some(fault) => Err(fault.into()),
+                });
+            });
+            if kept { Ran::Keep(tell) } else { Ran::Undo(tell) }
+        })
+    }
+
+    fn refuse(self: Box<Self>, fault: WriteFault) {
+        let _ = self.answer.send(Err(fault.into()));
+    }
+}
+
+pub(super) struct Writer {
+    db: Db,
+    /// `None` after a failure that may have hurt the connection: the next group makes another.
+    batch: Option<Batch>,
+    tree: Tree,
+    /// Whether `tree` is what is on disk. After a failure it is read anew before anything is written.
+    certain: bool,
+    signer: Signer,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    head: watch::Sender<Head>,
+    health: watch::Sender<Health>,
+}
+
+impl Writer {
+    pub fn new(
+        db: Db,
+        connection: SqliteConnection,
+        tree: Tree,
+        signer: Signer,
+        jobs: mpsc::Receiver<Box<dyn Job>>,
+        head: watch::Sender<Head>,
+        health: watch::Sender<Health>,
+    ) -> Self {
+        Self { db, batch: Some(Batch::new(connection)), tree, certain: true, signer, jobs, head, health }
+    }
+
+    pub async fn run(mut self) {
+        let mut waiting = Vec::with_capacity(GROUP);
+        loop {
+            let ailing = !self.health.borrow().is_good();
+            tokio::select! {
+                taken = self.jobs.recv_many(&mut waiting, GROUP) => {
+                    if taken == 0 {
+                        break;
+                    }
+                    self.write_group(&mut waiting).await;
+                }
+                () = tokio::time::sleep(PULSE), if ailing => self.feel_pulse().await,
+            }
+        }
+        if let Some(batch) = self.batch.take() {
+            batch.close().await;
+        }
+    }
+
+    async fn write_group(&mut self, waiting: &mut Vec<Box<dyn Job>>) {
+        let mut kept = Vec::with_capacity(waiting.len());
+        let mut jobs = waiting.drain(..);
+        let outcome = match self.ready().await {
+            Ok(mut batch) => {
+                let outcome = self.transact(&mut batch, &mut jobs, &mut kept).await;
+                self.batch = Some(batch);
+                outcome
+            }
+            Err(fault) => Err(fault),
+        };
+        match outcome {
+            Ok(head) => {
+                if let Some(head) = head {
+                    self.head.send_replace(head);
+                }
+                self.say(Health::Good);
+                kept.into_iter().for_each(|tell| tell(None));
+            }
+            Err(fault) => {
+                let fault = self.recover(fault).await;
+                let refusal = WriteFault::Unwritable(fault);
+                kept.into_iter().for_each(|tell| tell(Some(refusal.clone())));
+                jobs.for_each(|job| job.refuse(refusal.clone()));
+            }
+        }
+    }
+
+    /// Runs and commits a group; `kept` gets the callers that are to hear how it ended. The tree moves on only when it is durable.
+    async fn transact(
+        &mut self,
+        batch: &mut Batch,
+        jobs: &mut (dyn Iterator<Item = Box<dyn Job>> + Send),
+        kept: &mut Vec<Answer>,
+    ) -> Result<Option<Head>, DbFault> {
+        batch.begin(self.tree.size()).await?;
+        let mut at_ms = self.head.borrow().at_ms;
+        for job in jobs {
+            at_ms = at_ms.max(job.at_ms());
+            batch.begin_part(job.at_ms());
+            match job.run(batch).await {
+                Ran::Keep(tell) => {
+                    batch.keep_part();
+                    kept.push(tell);
+                }
+                Ran::Undo(tell) => {
+                    let undone = batch.undo_part().await;
+                    tell(None);
+                    undone?;
+                }
+            }
+        }
+        batch.flush().await?;
+        let mut tree = self.tree.clone();
+        let mut nodes = Vec::new();
+        for leaf in batch.leaves() {
+            tree.append(leaf.hash, |node, hash| {
+                if store::is_stored(node) {
+                    nodes.push((node, hash));
+                }
+            });
+        }
+        let head = (tree.size() > self.tree.size()).then(|| {
+            let root = tree.root();
+            Head { size: tree.size(), root, note: Checkpoint::sign(tree.size(), root, &self.signer).into(), at_ms }
+        });
+        let (connection, leaves) = batch.parts();
+        if let Some(head) = &head {
+            store::insert_group(connection, leaves, &nodes, head).await?;
+        }
+        store::commit(connection).await?;
+        self.tree = tree;
+        Ok(head)
+    }
+
+    /// After a failed group: undo it, name the cause, and believe the disk before memory from now on.
+    async fn recover(&mut self, mut fault: DbFault) -> Arc<DbFault> {
+        self.certain = false;
+        if let Some(mut batch) = self.batch.take() {
+            // It fails when SQLite has ended the transaction by itself, which is as good.
+            let _ = store::roll_back(batch.raw()).await;
+            // Then a later statement is what failed, and its complaint is not the cause.
+            if !fault.is_of_the_store()
+                && let Err(cause) = store::beat(batch.raw()).await
+            {
+                fault = cause.into();
+            }
+            // A full disk does not hurt the connection. What else fails may have.
+            if matches!(fault, DbFault::Full(_)) {
+                self.batch = Some(batch);
+            }
+        }
+        let fault = Arc::new(fault);
+        self.say(Health::Bad(Arc::clone(&fault)));
+        fault
+    }
+
+    /// Makes sure of a connection, and of what is on disk after anything failed.
+    async fn ready(&mut self) -> Result<Batch, DbFault> {
+        let mut batch = match self.batch.take() {
+            Some(batch) => batch,
+            None => Batch::new(self.db.connect_writer().await?),
+        };
+        if !self.certain {
+            let (tree, head) = match open::read(batch.raw(), &self.signer).await {
+                Ok(read) => read,
+                Err(OpenFault::Db(fault)) => return Err(fault),
+                Err(other) => return Err(DbFault::Corrupt(sqlx::Error::Protocol(other.to_string()))),
+            };
+            self.tree = tree;
+            self.certain = true;
+            if self.head.borrow().size != head.size {
+                self.head.send_replace(head);
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Tries a write of our own while nobody else does, so that health does not wait for a caller who waits for health.
+    async fn feel_pulse(&mut self) {
+        let felt = match self.ready().await {
+            Ok(mut batch) => {
+                let felt = store::beat(batch.raw()).await.map_err(DbFault::from);
+                if matches!(felt, Ok(()) | Err(DbFault::Full(_))) {
+                    self.batch = Some(batch);
+                }
+                felt
+            }
+            Err(fault) => Err(fault),
+        };
+        self.say(felt.map_or_else(|fault| Health::Bad(Arc::new(fault)), |()| Health::Good));
+    }
+
+    /// Tells the log's health, and the operator when it turns.
+    fn say(&self, health: Health) {
+        self.health.send_if_modified(|known| {
+            match (&*known, &health) {
+                (Health::Good, Health::Good) => return false,
+                (Health::Good, Health::Bad(fault)) => {
+                    tracing::error!(%fault, "the audit log cannot be written; nothing is done until it can");
+                }
+                (Health::Bad(_), Health::Good) => tracing::info!("the audit log can be written again"),
+                (Health::Bad(_), Health::Bad(_)) => {}
+            }
+            *known = health;
+            true
+        });
+    }
+}

@@ -1,0 +1,55 @@
+//! The schema's history: every file of `server/migrations`, in order. Add a line for each new file; never edit an old one.
+//! Never: a step back. What a newer build did to a database is not ours to undo.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{SqlSafeStr, query_scalar};
+
+use super::{DbFault, OpenFault};
+
+const HISTORY: &[(i64, &str, &str)] = &[(1, "audit", include_str!("../../migrations/0001_audit.sql"))];
+
+pub(super) fn migrator() -> Migrator {
+    let migrations = HISTORY.iter().map(|&(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// Looks, through a connection that cannot write, whether another build has been here after us.
+pub(super) async fn refuse_newer(reader: &mut SqliteConnection, migrator: &Migrator) -> Result<(), OpenFault> {
+    let fresh = query_scalar::<_, i64>("SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
+        .fetch_one(&mut *reader)
+        .await
+        .map_err(DbFault::from)?
+        == 0;
+    if fresh {
+        return Ok(());
+    }
+    let applied: Vec<i64> = query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version DESC")
+        .fetch_all(reader)
+        .await
+        .map_err(DbFault::from)?;
+    match applied.into_iter().find(|&version| !migrator.version_exists(version)) {
+        Some(found) => {
+            let known = migrator.iter().map(|migration| migration.version).max().unwrap_or_default();
+            Err(OpenFault::Newer { found, known })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_every_file_of_the_migrations_folder_under_its_number() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut files: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        let listed: Vec<String> = HISTORY.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
+        assert_eq!(files, listed);
+    }
+}
