@@ -171,3 +171,13 @@ impl ApiResponse for Problem {
         ProblemBody::register(registry);
     }
 }
+
+/// UTC milliseconds as the API shows them.
+pub fn at(ms: i64) -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp_millis(ms).unwrap_or_default()
+}
+
+/// A value of the engine's as the API shows it.
+pub fn json(value: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}

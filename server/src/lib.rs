@@ -1,2 +1,28 @@
-pub mod audit;
+#![doc = include_str!("../README.md")]
+// Rooms in reading order, lowest first; each imports only from lower rows (`cargo xtask tidy` says so).
+
+// 0
+pub mod clock;
+pub mod config;
 pub mod db;
+pub mod error;
+pub mod events;
+pub mod fault;
+pub mod telemetry;
+pub mod vault;
+// 1
+pub mod audit;
+// 2
+pub mod identity;
+// 3
+pub mod approvals;
+pub mod capacity;
+pub mod fleet;
+pub mod hub;
+pub mod policy;
+// 4: the road
+pub mod command;
+// 7
+pub mod app;
+// 8
+pub mod http;

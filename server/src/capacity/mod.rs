@@ -124,7 +124,7 @@ impl Counts {
 
     fn count(&mut self, guest: &Guest, seat: Seat, step: impl Fn(&mut u32)) {
         let change = guest.level >= Level::Remediate;
-        let mut one = |load: &mut Load| match seat {
+        let one = |load: &mut Load| match seat {
             Seat::Running => {
                 step(&mut load.running);
                 if change {

@@ -98,6 +98,7 @@ pub struct Needs {
 /// What became of a proposal so far.
 #[derive(Clone, Debug)]
 pub struct Receipt {
+    pub probe: legator_protocol::ProbeId,
     pub command: CommandId,
     pub state: State,
     pub approval: Option<ApprovalId>,

@@ -205,7 +205,7 @@ impl Road {
             open.durable(seq, state);
         }
         self.announce(proposal, state);
-        Receipt { command: proposal.id, state, approval, decision: Arc::clone(decision), repeated: false }
+        Receipt { probe: proposal.probe.id, command: proposal.id, state, approval, decision: Arc::clone(decision), repeated: false }
     }
 
     pub(super) fn announce(&self, proposal: &Proposal, state: State) {

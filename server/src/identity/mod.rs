@@ -147,9 +147,15 @@ impl Identity {
         matches!(self.ask(A::ACTION, caller, resource).outcome, Outcome::Allow)
     }
 
+    /// Why the caller would be refused, in a sentence; `None` if they would not.
+    pub fn why_not<A: Act>(&self, caller: &Caller, resource: Resource) -> Option<String> {
+        let decision = self.ask(A::ACTION, caller, resource);
+        (!matches!(decision.outcome, Outcome::Allow)).then_some(decision.rationale.summary)
+    }
+
     fn ask(&self, action: &str, caller: &Caller, resource: Resource) -> Decision {
         let facts = Facts {
-            at_ms: self.0.clock.now(),
+            at_ms: self.0.clock.now().max(0).cast_unsigned(),
             principal: caller.principal(),
             ask: Ask::Operation(action.to_owned()),
             resource,

@@ -1,0 +1,66 @@
+//! How busy the fleet is, as admission sees it.
+
+use legator_engine::Resource;
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi, Tags};
+
+use super::{Capacity, Load};
+use crate::error::Problem;
+use crate::identity::api::Authenticated;
+use crate::identity::{Identity, ViewCapacity};
+
+#[derive(Tags)]
+enum Room {
+    /// Room for commands.
+    Capacity,
+}
+
+#[derive(Object)]
+pub struct LoadOut {
+    running: u32,
+    queued: u32,
+    /// Those that run and change something.
+    running_changes: u32,
+}
+
+#[derive(Object)]
+pub struct CapacityOut {
+    fleet: LoadOut,
+    /// The busiest probes first.
+    probes: Vec<BusyProbe>,
+}
+
+#[derive(Object)]
+pub struct BusyProbe {
+    probe: String,
+    #[oai(flatten)]
+    load: LoadOut,
+}
+
+pub struct CapacityApi {
+    pub capacity: Capacity,
+    pub identity: Identity,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Room::Capacity")]
+impl CapacityApi {
+    /// How many commands run and wait, and where.
+    #[oai(path = "/capacity", method = "get", operation_id = "get_capacity")]
+    async fn get(&self, caller: Authenticated) -> Result<Json<CapacityOut>, Problem> {
+        self.identity.permit::<ViewCapacity>(&caller.0, Resource::control_plane()).await?;
+        Ok(Json(self.capacity.with(|counts| CapacityOut {
+            fleet: counts.fleet().into(),
+            probes: counts
+                .busiest(100)
+                .into_iter()
+                .map(|(probe, load)| BusyProbe { probe: probe.to_string(), load: load.into() })
+                .collect(),
+        })))
+    }
+}
+
+impl From<Load> for LoadOut {
+    fn from(load: Load) -> Self {
+        Self { running: load.running, queued: load.queued, running_changes: load.changes }
+    }
+}
