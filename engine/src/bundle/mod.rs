@@ -13,6 +13,7 @@ use legator_classify::Table;
 pub use fault::Fault;
 use manifest::Manifest;
 
+use crate::cases::{self, Case};
 use crate::guard::{Guard, Vocabulary};
 use crate::rationale::{Effect, Span};
 use crate::script::Admission;
@@ -25,7 +26,7 @@ pub struct Bundle {
     pub(crate) guard: Guard,
     pub(crate) admission: Admission,
     scripts: Vec<ScriptInfo>,
-    pub(crate) cases: BTreeMap<String, String>,
+    pub(crate) cases: Vec<Case>,
 }
 
 /// A policy, for showing.
@@ -109,6 +110,14 @@ impl Bundle {
                 None
             }
         };
+        let mut tried: Vec<Case> = Vec::new();
+        let written = texts.iter().filter(|(path, _)| is_cases(path) && !path.starts_with("policies/commands/"));
+        for (path, text) in written {
+            match cases::parse(path, text) {
+                Ok(cases) => tried.extend(cases),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
         faults.sort();
         let (Some(guard), true) = (guard, faults.is_empty()) else { return Err(faults) };
 
@@ -118,9 +127,7 @@ impl Bundle {
             source: text.to_owned(),
         });
         let scripts = scripts.collect();
-        let cases = texts.iter().filter(|(path, _)| is_cases(path) && !path.starts_with("policies/commands/"));
-        let cases = cases.map(|(path, text)| (path.clone(), text.clone())).collect();
-        Ok(Bundle { revision, table, most_approvals: manifest.approvals.most, guard, admission, scripts, cases })
+        Ok(Bundle { revision, table, most_approvals: manifest.approvals.most, guard, admission, scripts, cases: tried })
     }
 
     /// The files of the default bundle, which the binary carries.
