@@ -297,6 +297,7 @@ pub struct Capacity {
 #[serde(deny_unknown_fields)]
 pub struct ProbeLoad {
     /// `online`, `offline`, …
+    #[serde(default)]
     pub status: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_age_s: Option<u64>,

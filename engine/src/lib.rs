@@ -5,13 +5,16 @@ mod canonical;
 mod cases;
 mod decide;
 mod decision;
+mod explain;
 mod facts;
+mod guard;
 mod rationale;
+mod script;
 pub mod tlog;
 
 pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
 pub use cases::{CaseResult, Report};
-pub use decide::decide;
+pub use decide::{decide, decide_plain};
 pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
 pub use facts::{
     Approval, Approvals, Ask, Capacity, Context, Facts, GroupLoad, Origin, Other, OtherKind, Principal, PrincipalKind,

@@ -2,6 +2,7 @@
 //! Never: reads a file. The caller hands in paths and bytes, and gets a bundle or every fault at once.
 
 mod fault;
+mod manifest;
 pub(crate) mod place;
 mod revision;
 
@@ -10,15 +11,22 @@ use std::collections::BTreeMap;
 use legator_classify::Table;
 
 pub use fault::Fault;
+use manifest::Manifest;
 
+use crate::cases::{self, Case};
+use crate::guard::{Guard, Vocabulary};
 use crate::rationale::{Effect, Span};
+use crate::script::Admission;
 
 /// What decides. Shared by `Arc`; nothing in it changes.
 pub struct Bundle {
     revision: String,
     table: Table,
-    policies: Vec<PolicyInfo>,
+    most_approvals: u32,
+    pub(crate) guard: Guard,
+    pub(crate) admission: Admission,
     scripts: Vec<ScriptInfo>,
+    pub(crate) cases: Vec<Case>,
 }
 
 /// A policy, for showing.
@@ -50,11 +58,76 @@ pub enum ScriptKind {
     Admission,
 }
 
+const SCHEMA: &str = "policies/schema.cedarschema";
+const SHIPPED_SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
+const MANIFESTS: [&str; 2] = ["bundle.toml", "policies/bundle.toml"];
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
 impl Bundle {
     /// Reads a bundle from its files: path (`policies/guardrails.cedar`) and bytes. Reports every fault, not the first.
+    ///
+    /// Files that a bundle does not know (a README, a `.gitignore`) are left out, and out of the revision. A bundle
+    /// without a schema gets the one that ships.
     pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Bundle, Vec<Fault>> {
-        let revision = revision::revision(files);
-        Ok(Bundle { revision, table: Table::default(), policies: Vec::new(), scripts: Vec::new() })
+        let mut faults = Vec::new();
+        let mut known: BTreeMap<String, Vec<u8>> = files
+            .iter()
+            .filter(|(path, _)| is_known(path))
+            .map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect();
+        known.entry(SCHEMA.to_owned()).or_insert_with(|| SHIPPED_SCHEMA.as_bytes().to_vec());
+        let size: usize = known.values().map(Vec::len).sum();
+        if size > MOST_BYTES {
+            return Err(vec![Fault::whole(
+                "bundle.toml",
+                format!("the bundle has {size} bytes; {MOST_BYTES} are taken"),
+            )]);
+        }
+        let revision = revision::revision(&known);
+        let texts = texts(&known, &mut faults);
+        let of = |folder: &'static str, end: &'static str| {
+            let here = move |path: &&str| path.starts_with(folder) && path.ends_with(end) && !is_cases(path);
+            texts
+                .iter()
+                .filter(move |(path, _)| here(&path.as_str()))
+                .map(|(path, text)| (path.as_str(), text.as_str()))
+        };
+
+        let manifest = manifest(&texts, &mut faults);
+        let table = Table::parse(of("policies/commands/", ".toml")).unwrap_or_else(|wrong| {
+            faults.extend(wrong.into_iter().map(|fault| {
+                let text = texts.get(&fault.file).map_or("", String::as_str);
+                Fault::on_line(&fault.file, text, small(fault.line), small(fault.column), 1, &fault.message)
+            }));
+            Table::default()
+        });
+        let admission = Admission::load(&manifest.admission, of("scripts/admission/", ".rhai"), &mut faults);
+        let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
+        let guard = match Vocabulary::parse(SCHEMA, schema) {
+            Ok(vocabulary) => Some(Guard::load(vocabulary, &of("policies/", ".cedar").collect(), &mut faults)),
+            Err(wrong) => {
+                faults.extend(wrong);
+                None
+            }
+        };
+        let mut tried: Vec<Case> = Vec::new();
+        let written = texts.iter().filter(|(path, _)| is_cases(path) && !path.starts_with("policies/commands/"));
+        for (path, text) in written {
+            match cases::parse(path, text) {
+                Ok(cases) => tried.extend(cases),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        faults.sort();
+        let (Some(guard), true) = (guard, faults.is_empty()) else { return Err(faults) };
+
+        let scripts = of("scripts/admission/", ".rhai").map(|(path, text)| ScriptInfo {
+            path: path.to_owned(),
+            kind: ScriptKind::Admission,
+            source: text.to_owned(),
+        });
+        let scripts = scripts.collect();
+        Ok(Bundle { revision, table, most_approvals: manifest.approvals.most, guard, admission, scripts, cases: tried })
     }
 
     /// The files of the default bundle, which the binary carries.
@@ -68,17 +141,29 @@ impl Bundle {
         &self.revision
     }
 
+    /// What each known program does.
     pub fn table(&self) -> &Table {
         &self.table
     }
 
     /// The policies, by file and place.
     pub fn policies(&self) -> impl Iterator<Item = &PolicyInfo> {
-        self.policies.iter()
+        self.guard.policies()
     }
 
+    /// The scripts, by path.
     pub fn scripts(&self) -> impl Iterator<Item = &ScriptInfo> {
         self.scripts.iter()
+    }
+
+    /// The actions that can be asked for: the four levels of a command, and every operation.
+    pub fn actions(&self) -> impl Iterator<Item = &str> {
+        self.guard.vocabulary.askable()
+    }
+
+    /// How many further approvals are tried before a refusal is final.
+    pub fn most_approvals(&self) -> u32 {
+        self.most_approvals
     }
 }
 
@@ -86,4 +171,49 @@ impl std::fmt::Debug for Bundle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bundle").field("revision", &self.revision).finish_non_exhaustive()
     }
+}
+
+fn is_known(path: &str) -> bool {
+    let within = |folder: &str, ends: &[&str]| path.starts_with(folder) && ends.iter().any(|end| path.ends_with(end));
+    MANIFESTS.contains(&path)
+        || path == SCHEMA
+        || within("policies/", &[".cedar", ".cases.toml"])
+        || within("policies/commands/", &[".toml"])
+        || within("scripts/admission/", &[".rhai", ".cases.toml"])
+}
+
+fn is_cases(path: &str) -> bool {
+    path.ends_with(".cases.toml")
+}
+
+fn texts(files: &BTreeMap<String, Vec<u8>>, faults: &mut Vec<Fault>) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    for (path, bytes) in files {
+        match String::from_utf8(revision::unix_lines(bytes)) {
+            Ok(text) => {
+                texts.insert(path.clone(), text);
+            }
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                faults.push(Fault::whole(path, format!("the file is not UTF-8 text; byte {valid} is not")));
+            }
+        }
+    }
+    texts
+}
+
+fn manifest(texts: &BTreeMap<String, String>, faults: &mut Vec<Fault>) -> Manifest {
+    let mut found = MANIFESTS.into_iter().filter_map(|path| Some((path, texts.get(path)?)));
+    let Some((path, text)) = found.next() else { return Manifest::default() };
+    if let Some((second, _)) = found.next() {
+        faults.push(Fault::whole(second, format!("the bundle has a manifest already: `{path}`")));
+    }
+    Manifest::parse(path, text).unwrap_or_else(|fault| {
+        faults.push(fault);
+        Manifest::default()
+    })
+}
+
+fn small(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -1,0 +1,244 @@
+//! What Cedar says: which policies of the bundle hold for a request, and why.
+//! Never: permits on an error. Cedar skips a policy that errs, so an erring `forbid` would open the gate.
+
+mod clause;
+mod counterfactual;
+mod people;
+mod policy;
+mod question;
+mod slice;
+mod vocabulary;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cedar_policy::{Authorizer, PolicySet, ValidationMode, Validator};
+use cedar_policy_core::ast::{Expr, Literal, ValueKind};
+use cedar_policy_core::evaluator::Evaluator;
+use cedar_policy_core::extensions::Extensions;
+
+pub(crate) use people::{Missing, missing};
+use policy::Guardrail;
+pub(crate) use question::Question;
+use slice::Slices;
+pub(crate) use vocabulary::Vocabulary;
+use vocabulary::faults_of;
+
+use crate::bundle::{Fault, PolicyInfo};
+use crate::facts::Context;
+use crate::rationale::{Effect, PolicyError, PolicyReason};
+
+/// The policies of a bundle, ready to be asked.
+pub(crate) struct Guard {
+    pub(crate) vocabulary: Vocabulary,
+    policies: Vec<Guardrail>,
+    slices: Slices,
+    whole: PolicySet,
+}
+
+/// What the policies say to one request: numbers of policies, in the order of the bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    /// Permits that hold.
+    pub(crate) permits: Vec<u32>,
+    /// Forbids that hold.
+    pub(crate) forbids: Vec<u32>,
+    pub(crate) errors: Vec<(u32, String)>,
+    /// Policies whose scope the request meets, and that were therefore evaluated.
+    pub(crate) candidates: Vec<u32>,
+}
+
+impl Judgement {
+    pub(crate) fn permitted(&self) -> bool {
+        self.errors.is_empty() && self.forbids.is_empty() && !self.permits.is_empty()
+    }
+
+    /// What decided: the forbids if there are any, else the permits.
+    pub(crate) fn determining(&self) -> &[u32] {
+        if self.forbids.is_empty() { &self.permits } else { &self.forbids }
+    }
+}
+
+impl Guard {
+    /// Reads the policies, validates them against the schema in strict mode, and indexes them.
+    pub(crate) fn load(vocabulary: Vocabulary, files: &BTreeMap<&str, &str>, faults: &mut Vec<Fault>) -> Self {
+        let mut policies: Vec<Guardrail> = Vec::new();
+        let mut places: BTreeMap<String, PolicyInfo> = BTreeMap::new();
+        for (file, text) in files {
+            for guardrail in policy::parse(file, text, faults) {
+                let info = &guardrail.info;
+                if let Some(first) = places.get(&info.id) {
+                    let message = format!("policy `{}` is already in {}:{}", info.id, first.file, first.span.line);
+                    let at = guardrail.offset..guardrail.offset + info.source.lines().next().unwrap_or_default().len();
+                    faults.push(Fault::at(*file, text, at, message).help("give one of both another `@id`"));
+                    continue;
+                }
+                places.insert(info.id.clone(), info.clone());
+                policies.push(guardrail);
+            }
+        }
+        let mut whole = PolicySet::new();
+        for guardrail in &policies {
+            if let Err(error) = whole.add(cedar_policy::Policy::from(guardrail.policy.clone())) {
+                faults.push(Fault::whole(&guardrail.info.file, error.to_string()));
+            }
+        }
+        let said = Validator::new(vocabulary.schema.clone()).validate(&whole, ValidationMode::Strict);
+        for error in said.validation_errors() {
+            faults.extend(misfit(files, &places, error.policy_id(), error));
+        }
+        for warning in said.validation_warnings() {
+            faults.extend(misfit(files, &places, warning.policy_id(), warning));
+        }
+        let slices = Slices::new(&vocabulary, &policies);
+        Self { vocabulary, policies, slices, whole }
+    }
+
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &PolicyInfo> {
+        self.policies.iter().map(|guardrail| &guardrail.info)
+    }
+
+    /// Which policies hold, looking only at those whose scope the request meets.
+    pub(crate) fn judge(&self, question: &Question, context: &Context) -> Judgement {
+        self.judge_among(self.slices.candidates(question), question, context)
+    }
+
+    /// The same with candidates that are already known: a changed context does not change them.
+    pub(crate) fn judge_among(&self, candidates: Vec<u32>, question: &Question, context: &Context) -> Judgement {
+        let mut judgement = Judgement::default();
+        let evaluator = Evaluator::new(question.request(context), &question.entities, Extensions::all_available());
+        for &n in &candidates {
+            let Some(guardrail) = self.policies.get(n as usize) else { continue };
+            let holds = match &guardrail.condition {
+                // The scope is met, or it would be no candidate.
+                None => Ok(true),
+                Some(condition) => truth(&evaluator, condition, guardrail),
+            };
+            match (holds, guardrail.info.effect) {
+                (Ok(true), Effect::Permit) => judgement.permits.push(n),
+                (Ok(true), Effect::Forbid) => judgement.forbids.push(n),
+                (Ok(false), _) => {}
+                (Err(error), _) => judgement.errors.push((n, error)),
+            }
+        }
+        judgement.candidates = candidates;
+        judgement
+    }
+
+    /// Plain Cedar over the whole set: the oracle that the index is held against.
+    pub(crate) fn judge_plain(&self, question: &Question, context: &Context) -> Judgement {
+        let numbers: BTreeMap<&str, u32> =
+            (0..).zip(&self.policies).map(|(n, guardrail)| (guardrail.info.id.as_str(), n)).collect();
+        let number = |id: &str| numbers.get(id).copied().unwrap_or(u32::MAX);
+        let request = cedar_policy::Request::from(question.request(context));
+        let entities = cedar_policy::Entities::from(question.entities.clone());
+        let answer = Authorizer::new().is_authorized(&request, &self.whole, &entities);
+        let mut judgement =
+            Judgement { candidates: (0..).zip(&self.policies).map(|(n, _)| n).collect(), ..Judgement::default() };
+        for reason in answer.diagnostics().reason() {
+            let n = number(reason.as_ref());
+            match self.policies.get(n as usize).map(|guardrail| guardrail.info.effect) {
+                Some(Effect::Permit) => judgement.permits.push(n),
+                Some(Effect::Forbid) => judgement.forbids.push(n),
+                None => judgement.errors.push((n, format!("Cedar names a policy that is not there: `{reason}`"))),
+            }
+        }
+        for error in answer.diagnostics().errors() {
+            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+            judgement.errors.push((number(error.policy_id().as_ref()), error.inner().to_string()));
+        }
+        judgement.permits.sort_unstable();
+        judgement.forbids.sort_unstable();
+        judgement.errors.sort_unstable();
+        judgement
+    }
+
+    /// The policies, with the outcome of each of their clauses.
+    pub(crate) fn explain(&self, numbers: &[u32], question: &Question, context: &Context) -> Vec<PolicyReason> {
+        let evaluator = Evaluator::new(question.request(context), &question.entities, Extensions::all_available());
+        let reasons = numbers.iter().filter_map(|&n| {
+            let guardrail = self.policies.get(n as usize)?;
+            Some(clause::reason(guardrail, self.slices.meets(n, question), question, &self.vocabulary, &evaluator))
+        });
+        reasons.collect()
+    }
+
+    /// Where no policy permits: the permit whose clauses held furthest.
+    pub(crate) fn nearest(
+        &self,
+        judgement: &Judgement,
+        question: &Question,
+        context: &Context,
+    ) -> Option<PolicyReason> {
+        let is_permit = |n: &u32| self.policies.get(*n as usize).is_some_and(|it| it.info.effect == Effect::Permit);
+        let in_scope: Vec<u32> = judgement.candidates.iter().copied().filter(is_permit).collect();
+        let numbers = if in_scope.is_empty() { self.slices.permits_on(&question.action) } else { &in_scope };
+        let reasons = self.explain(numbers, question, context);
+        // The first among equals, so that the answer does not depend on anything but the bundle's order.
+        reasons.into_iter().rev().max_by_key(clause::nearness)
+    }
+
+    pub(crate) fn errors(&self, judgement: &Judgement) -> Vec<PolicyError> {
+        let name = |n: u32| self.policies.get(n as usize).map_or_else(String::new, |it| it.info.id.clone());
+        judgement.errors.iter().map(|(n, message)| PolicyError { policy: name(*n), message: message.clone() }).collect()
+    }
+
+    pub(crate) fn id(&self, n: u32) -> String {
+        self.policies.get(n as usize).map_or_else(String::new, |guardrail| guardrail.info.id.clone())
+    }
+
+    pub(crate) fn rationale(&self, n: u32) -> &str {
+        self.policies.get(n as usize).map_or("", |guardrail| guardrail.info.rationale.as_str())
+    }
+
+    /// Whether a change of what `touches` asks about could turn this judgement: nothing that forbids may be deaf to it.
+    fn could_turn(&self, judgement: &Judgement, touches: impl Fn(&policy::Reads) -> bool) -> bool {
+        let hears = |n: &u32| self.policies.get(*n as usize).is_some_and(|guardrail| touches(&guardrail.reads));
+        let permits = || {
+            judgement
+                .candidates
+                .iter()
+                .any(|n| hears(n) && self.policies.get(*n as usize).is_some_and(|it| it.info.effect == Effect::Permit))
+        };
+        judgement.errors.is_empty()
+            && judgement.forbids.iter().all(hears)
+            && (!judgement.permits.is_empty() || permits())
+    }
+
+    /// Groups and people that the candidates name as approvers.
+    fn named_approvers(&self, judgement: &Judgement) -> (BTreeSet<String>, BTreeSet<String>) {
+        let (mut groups, mut people) = (BTreeSet::new(), BTreeSet::new());
+        for guardrail in judgement.candidates.iter().filter_map(|n| self.policies.get(*n as usize)) {
+            groups.extend(guardrail.reads.groups.iter().cloned());
+            people.extend(guardrail.reads.people.iter().cloned());
+        }
+        (groups, people)
+    }
+}
+
+/// What an expression of a policy comes to. Anything but true and false is an error.
+fn truth(evaluator: &Evaluator<'_>, expr: &Expr, guardrail: &Guardrail) -> Result<bool, String> {
+    let value = evaluator.interpret(expr, guardrail.policy.env()).map_err(|error| error.to_string())?;
+    match value.value_kind() {
+        ValueKind::Lit(Literal::Bool(truth)) => Ok(*truth),
+        other => Err(format!("`{other}` is neither true nor false")),
+    }
+}
+
+/// Faults of a policy that parses, but says what the schema does not know.
+fn misfit(
+    files: &BTreeMap<&str, &str>,
+    places: &BTreeMap<String, PolicyInfo>,
+    id: &cedar_policy::PolicyId,
+    error: &dyn miette::Diagnostic,
+) -> Vec<Fault> {
+    let id: &str = id.as_ref();
+    let Some(info) = places.get(id) else { return vec![Fault::whole("policies", error.to_string())] };
+    let text = files.get(info.file.as_str()).copied().unwrap_or_default();
+    let faults = faults_of(&info.file, text, error, &format!("policy `{id}` does not fit the schema"));
+    let (line, column) = (info.span.line, info.span.column);
+    let placed = |fault: Fault| match fault.line {
+        0 => Fault { help: fault.help, ..Fault::on_line(&info.file, text, line, column, 1, fault.message) },
+        _ => fault,
+    };
+    faults.into_iter().map(placed).collect()
+}

@@ -1,0 +1,149 @@
+//! What policies can speak of: the schema, its actions, and the entity types that the engine supplies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use cedar_policy::{Schema, SchemaFragment};
+use cedar_policy_core::ast::{Eid, Entity, EntityType, EntityUID, Name};
+use cedar_policy_core::parser::err::ParseErrors;
+use miette::Diagnostic;
+
+use crate::bundle::Fault;
+
+/// The schema, taken apart for quick questions.
+pub(crate) struct Vocabulary {
+    pub(crate) schema: Schema,
+    pub(crate) types: Types,
+    actions: BTreeMap<String, Action>,
+}
+
+/// An action, and what it can be asked of.
+pub(crate) struct Action {
+    pub(crate) uid: EntityUID,
+    pub(crate) entity: Entity,
+    /// Itself and every group that it is in.
+    pub(crate) within: Vec<EntityUID>,
+    principals: BTreeSet<String>,
+    resources: BTreeSet<String>,
+}
+
+impl Action {
+    pub(crate) fn takes(&self, principal: &EntityType, resource: &EntityType) -> bool {
+        self.principals.contains(&principal.to_string()) && self.resources.contains(&resource.to_string())
+    }
+}
+
+/// The names of the entity types, parsed once.
+pub(crate) struct Types {
+    named: BTreeMap<&'static str, EntityType>,
+    fallback: EntityType,
+}
+
+const TYPES: [&str; 16] = [
+    "Action",
+    "Agent",
+    "Alert",
+    "Approval",
+    "AuditLog",
+    "Bundle",
+    "ControlPlane",
+    "Group",
+    "Job",
+    "Probe",
+    "Role",
+    "Run",
+    "ServiceAccount",
+    "Site",
+    "Tag",
+    "Tenant",
+];
+
+impl Types {
+    fn new() -> Result<Self, ParseErrors> {
+        let mut named = BTreeMap::new();
+        for name in TYPES.into_iter().chain(["Token", "User"]) {
+            named.insert(name, parse(name)?);
+        }
+        Ok(Self { named, fallback: parse("Unknown")? })
+    }
+
+    /// The type of that name. One that is not in the list is a type that no policy can name.
+    pub(crate) fn of(&self, name: &str) -> EntityType {
+        self.named.get(name).unwrap_or(&self.fallback).clone()
+    }
+
+    pub(crate) fn entity(&self, kind: &str, id: &str) -> EntityUID {
+        EntityUID::from_components(self.of(kind), Eid::new(id), None)
+    }
+}
+
+fn parse(name: &str) -> Result<EntityType, ParseErrors> {
+    Ok(EntityType::from(Name::parse_unqualified_name(name)?))
+}
+
+impl Vocabulary {
+    /// Reads the schema. That it accepts what the engine supplies is checked with examples, by the caller.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Vec<Fault>> {
+        let whole = |message: String| vec![Fault::whole(file, message)];
+        let (fragment, _) = SchemaFragment::from_cedarschema_str(text)
+            .map_err(|error| faults_of(file, text, &error, "the schema cannot be read"))?;
+        let schema = Schema::from_schema_fragments([fragment])
+            .map_err(|error| faults_of(file, text, &error, "the schema does not hold together"))?;
+        let types = Types::new().map_err(|error| whole(format!("the schema cannot be used: {error}")))?;
+        let entities = schema.action_entities().map_err(|error| whole(error.to_string()))?;
+        let entities: &cedar_policy_core::entities::Entities = entities.as_ref();
+        let mut actions = BTreeMap::new();
+        for entity in entities.iter() {
+            let uid = entity.uid().clone();
+            let (principals, resources) = applies_to(&schema, &uid);
+            let within = std::iter::once(uid.clone()).chain(entity.ancestors().cloned()).collect();
+            let action = Action { uid: uid.clone(), entity: entity.clone(), within, principals, resources };
+            actions.insert(AsRef::<str>::as_ref(uid.eid()).to_owned(), action);
+        }
+        Ok(Self { schema, types, actions })
+    }
+
+    pub(crate) fn action(&self, name: &str) -> Option<&Action> {
+        self.actions.get(name)
+    }
+
+    /// The actions that something can be asked for with; groups are left out.
+    pub(crate) fn askable(&self) -> impl Iterator<Item = &str> {
+        self.actions.iter().filter(|(_, action)| !action.principals.is_empty()).map(|(name, _)| name.as_str())
+    }
+
+    /// Every action that is in `group`, itself included.
+    pub(crate) fn members<'v>(&'v self, group: &'v EntityUID) -> impl Iterator<Item = &'v EntityUID> {
+        self.actions.values().filter(move |action| action.within.contains(group)).map(|action| &action.uid)
+    }
+}
+
+fn applies_to(schema: &Schema, action: &EntityUID) -> (BTreeSet<String>, BTreeSet<String>) {
+    let uid = cedar_policy::EntityUid::from(action.clone());
+    let names = |types: Option<Vec<String>>| types.unwrap_or_default().into_iter().collect();
+    (
+        names(schema.principals_for_action(&uid).map(|types| types.map(ToString::to_string).collect())),
+        names(schema.resources_for_action(&uid).map(|types| types.map(ToString::to_string).collect())),
+    )
+}
+
+/// One fault for each place that a diagnostic names, or one for the file where it names none.
+pub(crate) fn faults_of(file: &str, text: &str, error: &dyn Diagnostic, attempt: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for part in std::iter::once(error).chain(error.related().into_iter().flatten()) {
+        let message = format!("{attempt}: {part}");
+        let help = part.help().map(|help| help.to_string());
+        let fault = match place_of(part) {
+            Some(range) => Fault::at(file, text, range, message),
+            None => Fault::whole(file, message),
+        };
+        faults.push(Fault { help, ..fault });
+    }
+    faults
+}
+
+/// The first place that a diagnostic points at.
+pub(crate) fn place_of(error: &dyn Diagnostic) -> Option<Range<usize>> {
+    let label = error.labels()?.next()?;
+    Some(label.offset()..label.offset() + label.len())
+}

@@ -1,0 +1,9 @@
+//! Scripts: small Rhai programs that answer one question each, without hands of their own.
+
+mod admission;
+mod indicator;
+mod sandbox;
+mod view;
+
+pub(crate) use admission::Admission;
+pub(crate) use sandbox::Limits;

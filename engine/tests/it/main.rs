@@ -1,0 +1,3 @@
+//! The engine from outside: the shipped bundle, what a bundle refuses, and that the index changes nothing.
+
+mod shipped;
