@@ -1,6 +1,7 @@
 //! Proofs out of the stored hashes: that an entry is in the log, and that the log only grew.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use legator_engine::tlog::{
     Checkpoint, ConsistencyPlan, Hash, InclusionPlan, Node, PlanFault, ProofFault, Ticket, Tree, Verifier,
@@ -82,10 +83,11 @@ pub(super) async fn hashes(
     let mut found = HashMap::with_capacity(nodes.len());
     for &node in nodes {
         let (tile, range) = store::tile_of(node);
-        if !tiles.contains_key(&tile) {
-            tiles.insert(tile, store::tile(connection, tile).await?);
-        }
-        if let Some(hashes) = tiles.get(&tile).and_then(|hashes| hashes.get(range)) {
+        let hashes = match tiles.entry(tile) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(space) => space.insert(store::tile(connection, tile).await?),
+        };
+        if let Some(hashes) = hashes.get(range) {
             let mut tree = Tree::new();
             hashes.iter().for_each(|&hash| tree.append(hash, |_, _| {}));
             found.insert(node, tree.root());

@@ -38,6 +38,10 @@ pub(super) async fn move_savepoint(connection: &mut SqliteConnection) -> Result<
     run(connection, "RELEASE legator_part; SAVEPOINT legator_part").await
 }
 
+pub(super) async fn release_savepoint(connection: &mut SqliteConnection) -> Result<(), Error> {
+    run(connection, "RELEASE legator_part").await
+}
+
 pub(super) async fn undo_savepoint(connection: &mut SqliteConnection) -> Result<(), Error> {
     run(connection, "ROLLBACK TO legator_part; RELEASE legator_part").await
 }
@@ -246,9 +250,9 @@ pub(super) async fn entries(
             select.push(condition).push_bind(value.clone());
         }
     }
-    match &filter.kind {
-        // A slash is what follows a dot, so this is every kind that begins so, and the index finds them.
-        Some(kind) => match kind.strip_suffix('.') {
+    if let Some(kind) = &filter.kind {
+        match kind.strip_suffix('.') {
+            // A slash is what follows a dot, so this is every kind that begins so, and the index finds them.
             Some(noun) => {
                 select.push(" AND entry.kind >= ").push_bind(kind.clone());
                 select.push(" AND entry.kind < ").push_bind(format!("{noun}/"));
@@ -256,8 +260,7 @@ pub(super) async fn entries(
             None => {
                 select.push(" AND entry.kind = ").push_bind(kind.clone());
             }
-        },
-        None => {}
+        }
     }
     if let Some(since) = filter.since_ms {
         select.push(" AND entry.at >= ").push_bind(since);

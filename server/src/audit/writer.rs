@@ -190,6 +190,7 @@ impl Writer {
                 }
             }
         }
+        batch.end_parts().await?;
         let mut tree = self.tree.clone();
         let mut nodes = Vec::new();
         for leaf in batch.leaves() {

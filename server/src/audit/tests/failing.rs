@@ -85,6 +85,27 @@ async fn takes_back_an_index_that_a_failed_group_gave_out() {
 }
 
 #[tokio::test]
+async fn writes_no_entry_after_a_part_that_overlooked_that_its_transaction_is_gone() {
+    let (_folder, ledger) = fresh().await;
+    fill_up(&ledger).await;
+    let size = ledger.head().size;
+    let careless = ledger.write(0, |batch| {
+        Box::pin(async move {
+            let connection = batch.connection().await?;
+            let refused = query("INSERT INTO ballast VALUES (zeroblob(500000))").execute(&mut *connection).await;
+            assert!(refused.is_err());
+            // Whatever made the statement fail: SQLite may do this to a transaction by itself.
+            let _ = query("ROLLBACK").execute(connection).await;
+            Ok(())
+        })
+    });
+    let (careless, bystander) = tokio::join!(careless, add(&ledger, 1));
+    assert!(careless.is_err());
+    assert!(bystander.is_err());
+    assert_eq!(count(&ledger, "SELECT coalesce(max(position) + 1, 0) FROM audit_entry").await, size as i64);
+}
+
+#[tokio::test]
 async fn fails_the_whole_group_when_its_commit_fails_and_believes_the_disk_afterwards() {
     let (_folder, ledger) = fresh().await;
     add(&ledger, 0).await.unwrap();
