@@ -39,6 +39,9 @@ CREATE TABLE audit_checkpoint (
     note TEXT    NOT NULL
 ) STRICT;
 
+-- `at` never falls here, so a point in time leads to the first entry that can be younger.
+CREATE INDEX audit_checkpoint_at ON audit_checkpoint (at);
+
 -- Written to find out whether the disk takes writes again; says nothing else.
 CREATE TABLE audit_pulse (
     id      INTEGER PRIMARY KEY CHECK (id = 1),

@@ -18,3 +18,6 @@ pub use note::{KeyFault, NoteFault, Signer, Verifier};
 pub use proof::{ConsistencyPlan, InclusionPlan, PlanFault, ProofFault, verify_consistency, verify_inclusion};
 pub use ticket::{Ticket, TicketFault};
 pub use tree::Tree;
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,7 @@ impl Batch {
     }
 
     /// The connection, inside this part's own savepoint. A part that only adds entries does not ask, and costs no round trip.
-    /// It is in a transaction already: use it as it is, without `begin`.
+    /// It is in a transaction already: use it as it is, without `begin`, and hand every error of a statement up.
     pub async fn connection(&mut self) -> Result<&mut SqliteConnection, WriteFault> {
         match self.savepoint {
             Savepoint::Ours => {}
@@ -118,6 +118,16 @@ impl Batch {
     /// Writes the rows of the whole group.
     pub(super) async fn flush(&mut self) -> Result<(), DbFault> {
         self.rows.flush(&mut self.connection).await
+    }
+
+    /// Ends the parts. It fails when SQLite undid the transaction by itself under a part that overlooked it: what came
+    /// after that would be written outside any transaction.
+    pub(super) async fn end_parts(&mut self) -> Result<(), DbFault> {
+        if self.savepoint == Savepoint::Earlier {
+            store::release_savepoint(&mut self.connection).await?;
+            self.savepoint = Savepoint::None;
+        }
+        Ok(())
     }
 
     pub(super) fn leaves(&self) -> &[Leaf] {

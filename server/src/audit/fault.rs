@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use legator_engine::tlog::{CheckpointFault, KeyFault, PlanFault};
+use legator_engine::tlog::{CheckpointFault, KeyFault, PlanFault, ProofFault};
 
 use crate::db::DbFault;
 
@@ -68,5 +68,40 @@ pub enum OpenFault {
 impl From<sqlx::Error> for OpenFault {
     fn from(error: sqlx::Error) -> Self {
         Self::Db(error.into())
+    }
+}
+
+/// Why the log cannot be read as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFault {
+    /// Asked for more than there is, or a stored hash is gone.
+    #[error(transparent)]
+    Plan(#[from] PlanFault),
+    #[error(transparent)]
+    Db(#[from] DbFault),
+    #[error("the check of the log was stopped: the server is going down")]
+    Stopped,
+}
+
+impl From<sqlx::Error> for ReadFault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// Why the log does not agree with a checkpoint that someone kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptFault {
+    #[error("the kept checkpoint is not one that this log signed: {0}")]
+    Foreign(#[from] CheckpointFault),
+    #[error("the log does not continue the kept checkpoint: {0}")]
+    Broken(#[from] ProofFault),
+    #[error(transparent)]
+    Read(#[from] ReadFault),
+}
+
+impl From<sqlx::Error> for KeptFault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Read(error.into())
     }
 }

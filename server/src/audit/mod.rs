@@ -9,8 +9,11 @@ mod enqueue;
 mod entry;
 mod fault;
 mod open;
+mod prove;
+mod query;
 mod rows;
 mod store;
+mod verify;
 mod writer;
 
 use std::future::Future;
@@ -19,12 +22,17 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use futures_util::future::BoxFuture;
 use legator_engine::tlog::{Hash, Signer, Verifier};
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::Sqlite;
 use tokio::sync::{mpsc, watch};
 
 pub use batch::Batch;
 pub use enqueue::Written;
 pub use entry::Draft;
-pub use fault::{OpenFault, WriteFault};
+pub use fault::{KeptFault, OpenFault, ReadFault, WriteFault};
+pub use prove::{Consistency, Inclusion};
+pub use query::{Entry, Filter, Page};
+pub use verify::{Finding, Flaw, Report};
 
 use crate::db::{Db, DbFault};
 use writer::{Job, Writer};
@@ -109,6 +117,39 @@ impl Ledger {
         let (job, answer) = writer::job(at_ms, work);
         self.jobs.send(job).await.map_err(|_| WriteFault::Closed)?;
         answer.await.unwrap_or_else(|_| Err(WriteFault::Closed.into()))
+    }
+
+    /// Entries that match, newest first. `before` is the last page's `next`.
+    pub async fn entries(&self, filter: &Filter, before: Option<u64>, limit: u32) -> Result<Page, ReadFault> {
+        query::entries(&mut *self.reader().await?, filter, before, limit).await
+    }
+
+    pub async fn entry(&self, index: u64) -> Result<Option<Entry>, ReadFault> {
+        Ok(store::entry(&mut *self.reader().await?, index).await?)
+    }
+
+    /// What proves, offline, that an entry is in the log; `None` for an entry that is not there yet.
+    pub async fn proof(&self, index: u64) -> Result<Option<Inclusion>, ReadFault> {
+        prove::inclusion(&mut *self.reader().await?, &self.head(), index).await
+    }
+
+    /// What proves that the log of today begins with the log as it was at `old` entries.
+    pub async fn consistency(&self, old: u64) -> Result<Consistency, ReadFault> {
+        prove::consistency(&mut *self.reader().await?, self.head(), old).await
+    }
+
+    /// Holds a checkpoint that someone kept against the log: it tells a log that was cut or rewritten, which nothing inside can.
+    pub async fn agree(&self, kept: &str) -> Result<(), KeptFault> {
+        prove::agree(&mut *self.reader().await?, self.head(), kept, &self.verifier).await
+    }
+
+    /// Recomputes the whole log from its bodies up to the present head, and stops at the first thing that does not fit.
+    pub async fn verify_all(&self) -> Result<Report, ReadFault> {
+        verify::run(self.db.reads(), self.head(), &self.verifier).await
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        self.db.reads().acquire().await
     }
 
     pub fn head(&self) -> Head {

@@ -1,12 +1,10 @@
 //! Taking up a log that is on disk: rebuild the tree's frontier from stored hashes and hold it against the last checkpoint.
 
-use std::collections::HashMap;
-
 use legator_engine::tlog::{Checkpoint, Hash, Node, PlanFault, Signer, Tree};
 use sqlx::sqlite::SqliteConnection;
 
 use super::fault::OpenFault;
-use super::{Head, store};
+use super::{Head, prove, store};
 use crate::db::Db;
 
 /// A writing connection, and the tree and head that the database holds.
@@ -29,7 +27,7 @@ pub(super) async fn read(connection: &mut SqliteConnection, signer: &Signer) -> 
         return Ok((Tree::new(), Head { size: 0, root, note: Checkpoint::sign(0, root, signer).into(), at_ms: 0 }));
     };
     let nodes = Tree::peaks_of(size);
-    let hashes = hashes(connection, &nodes).await?;
+    let hashes = prove::hashes(connection, &nodes).await?;
     let peaks = nodes.iter().filter_map(|node| hashes.get(node).copied()).collect();
     let missing =
         || nodes.iter().find(|node| !hashes.contains_key(node)).copied().unwrap_or(Node { level: 0, index: 0 });
@@ -42,25 +40,4 @@ pub(super) async fn read(connection: &mut SqliteConnection, signer: &Signer) -> 
         return Err(OpenFault::Root { size });
     }
     Ok((tree, Head { size, root: said.root, note: row.note.into(), at_ms: row.at_ms }))
-}
-
-/// The hashes of complete subtrees, from the nearest stored level below each. What is not there is left out.
-pub(super) async fn hashes(
-    connection: &mut SqliteConnection,
-    nodes: &[Node],
-) -> Result<HashMap<Node, Hash>, sqlx::Error> {
-    let mut tiles: HashMap<Node, Vec<Hash>> = HashMap::new();
-    let mut found = HashMap::with_capacity(nodes.len());
-    for &node in nodes {
-        let (tile, range) = store::tile_of(node);
-        if !tiles.contains_key(&tile) {
-            tiles.insert(tile, store::tile(connection, tile).await?);
-        }
-        if let Some(hashes) = tiles.get(&tile).and_then(|hashes| hashes.get(range)) {
-            let mut tree = Tree::new();
-            hashes.iter().for_each(|&hash| tree.append(hash, |_, _| {}));
-            found.insert(node, tree.root());
-        }
-    }
-    Ok(found)
 }

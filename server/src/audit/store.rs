@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use legator_engine::tlog::{Hash, Node};
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments, AssertSqlSafe, Error, query, query_as, query_scalar, query_with};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, Error, QueryBuilder, Row, query, query_as, query_scalar, query_with};
 
 use super::Head;
 use super::batch::Leaf;
+use super::query::{Entry, Filter};
 
 /// Levels of the tree between two stored ones. Above the leaves only every eighth level is stored; the rest is hashed when asked.
 const STRIDE: u8 = 8;
@@ -35,6 +36,10 @@ pub(super) async fn set_savepoint(connection: &mut SqliteConnection) -> Result<(
 /// Keeps what the last part did and begins the next, in one round trip.
 pub(super) async fn move_savepoint(connection: &mut SqliteConnection) -> Result<(), Error> {
     run(connection, "RELEASE legator_part; SAVEPOINT legator_part").await
+}
+
+pub(super) async fn release_savepoint(connection: &mut SqliteConnection) -> Result<(), Error> {
+    run(connection, "RELEASE legator_part").await
 }
 
 pub(super) async fn undo_savepoint(connection: &mut SqliteConnection) -> Result<(), Error> {
@@ -199,4 +204,157 @@ pub(super) async fn tile(connection: &mut SqliteConnection, tile: Node) -> Resul
     };
     // A column that is not 32 bytes long is refused by its CHECK; one that was forced in ends the tile and fails the root.
     Ok(rows.iter().map_while(|bytes| Hash::from_slice(bytes)).collect())
+}
+
+/// How many entries the last checkpoint before a time covers: none of them is younger than it.
+pub(super) async fn size_before(connection: &mut SqliteConnection, at_ms: i64) -> Result<u64, Error> {
+    let size: i64 = query_scalar("SELECT coalesce(max(size), 0) FROM audit_checkpoint WHERE at < ?")
+        .bind(at_ms)
+        .fetch_one(connection)
+        .await?;
+    Ok(size as u64)
+}
+
+const ENTRY: &str = "SELECT entry.position, entry.leaf_hash, entry.at, entry.kind, entry.actor, entry.subject, \
+     entry.command, entry.probe, entry.tenant, body.json \
+     FROM audit_entry AS entry LEFT JOIN audit_body AS body ON body.position = entry.position WHERE ";
+
+pub(super) async fn entry(connection: &mut SqliteConnection, index: u64) -> Result<Option<Entry>, Error> {
+    let Ok(index) = i64::try_from(index) else { return Ok(None) };
+    let mut select = QueryBuilder::<Sqlite>::new(ENTRY);
+    select.push("entry.position = ").push_bind(index);
+    select.build().try_map(read_entry).fetch_optional(connection).await
+}
+
+/// Entries from `from` on and before `before` that match, newest first.
+pub(super) async fn entries(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    from: u64,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<Entry>, Error> {
+    let mut select = QueryBuilder::<Sqlite>::new(ENTRY);
+    select.push("entry.position >= ").push_bind(from as i64);
+    select
+        .push(" AND entry.position < ")
+        .push_bind(before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX)));
+    let exact = [
+        (" AND entry.actor = ", &filter.actor),
+        (" AND entry.command = ", &filter.command),
+        (" AND entry.probe = ", &filter.probe),
+        (" AND entry.tenant = ", &filter.tenant),
+    ];
+    for (condition, value) in exact {
+        if let Some(value) = value {
+            select.push(condition).push_bind(value.clone());
+        }
+    }
+    if let Some(kind) = &filter.kind {
+        match kind.strip_suffix('.') {
+            // A slash is what follows a dot, so this is every kind that begins so, and the index finds them.
+            Some(noun) => {
+                select.push(" AND entry.kind >= ").push_bind(kind.clone());
+                select.push(" AND entry.kind < ").push_bind(format!("{noun}/"));
+            }
+            None => {
+                select.push(" AND entry.kind = ").push_bind(kind.clone());
+            }
+        }
+    }
+    if let Some(since) = filter.since_ms {
+        select.push(" AND entry.at >= ").push_bind(since);
+    }
+    if let Some(until) = filter.until_ms {
+        select.push(" AND entry.at <= ").push_bind(until);
+    }
+    if let Some(text) = &filter.text {
+        select.push(" AND body.json LIKE ").push_bind(containing(text)).push(" ESCAPE '!'");
+    }
+    select.push(" ORDER BY entry.position DESC LIMIT ").push_bind(i64::from(limit));
+    select.build().try_map(read_entry).fetch_all(connection).await
+}
+
+/// The pattern that finds a text in JSON, where quotes and control characters are written as escapes.
+fn containing(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    let inner = json.get(1..json.len() - 1).unwrap_or_default();
+    let mut pattern = String::from("%");
+    for c in inner.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// All entries of a range, oldest first.
+pub(super) async fn entries_between(
+    connection: &mut SqliteConnection,
+    from: u64,
+    until: u64,
+) -> Result<Vec<Entry>, Error> {
+    let mut select = QueryBuilder::<Sqlite>::new(ENTRY);
+    select.push("entry.position >= ").push_bind(from as i64);
+    select.push(" AND entry.position < ").push_bind(until as i64).push(" ORDER BY entry.position");
+    select.build().try_map(read_entry).fetch_all(connection).await
+}
+
+/// Checkpoints of sizes above `from` up to `until`, oldest first.
+pub(super) async fn checkpoints_between(
+    connection: &mut SqliteConnection,
+    from: u64,
+    until: u64,
+) -> Result<Vec<CheckpointRow>, Error> {
+    let rows: Vec<CheckpointColumns> =
+        query_as("SELECT size, root, at, note FROM audit_checkpoint WHERE size > ? AND size <= ? ORDER BY size")
+            .bind(from as i64)
+            .bind(until as i64)
+            .fetch_all(connection)
+            .await?;
+    Ok(rows.into_iter().map(CheckpointRow::from).collect())
+}
+
+/// Stored nodes whose last leaf is in a range.
+pub(super) async fn nodes_completed_between(
+    connection: &mut SqliteConnection,
+    from: u64,
+    until: u64,
+) -> Result<Vec<(Node, Hash)>, Error> {
+    let mut nodes = Vec::new();
+    for level in (STRIDE..64).step_by(STRIDE.into()) {
+        let (first, end) = ((from >> level) as i64, (until >> level) as i64);
+        if first == end {
+            break;
+        }
+        let rows: Vec<(i64, Vec<u8>)> =
+            query_as("SELECT position, hash FROM audit_node WHERE level = ? AND position >= ? AND position < ?")
+                .bind(i64::from(level / STRIDE))
+                .bind(first)
+                .bind(end)
+                .fetch_all(&mut *connection)
+                .await?;
+        let sound =
+            |(position, hash): (i64, Vec<u8>)| Some((Node { level, index: position as u64 }, Hash::from_slice(&hash)?));
+        nodes.extend(rows.into_iter().filter_map(sound));
+    }
+    Ok(nodes)
+}
+
+fn read_entry(row: SqliteRow) -> Result<Entry, Error> {
+    let hash: Vec<u8> = row.try_get(1)?;
+    Ok(Entry {
+        index: row.try_get::<i64, _>(0)? as u64,
+        leaf_hash: Hash::from_slice(&hash).ok_or_else(|| Error::Decode("a leaf hash has 32 bytes".into()))?,
+        at_ms: row.try_get(2)?,
+        kind: row.try_get(3)?,
+        actor: row.try_get(4)?,
+        subject: row.try_get(5)?,
+        command: row.try_get(6)?,
+        probe: row.try_get(7)?,
+        tenant: row.try_get(8)?,
+        json: row.try_get(9)?,
+    })
 }

@@ -18,8 +18,8 @@ use crate::db::{Db, DbFault};
 
 /// Parts that share one commit at most.
 const GROUP: usize = 256;
-/// A part that takes longer is undone, because everyone waits for it.
-const LONGEST_PART: Duration = Duration::from_secs(10);
+/// A part that takes longer is undone, because everyone waits for it. Tests wait for it, too.
+const LONGEST_PART: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 /// How often an unwritable log is tried again while nobody writes.
 const PULSE: Duration = Duration::from_millis(500);
 
@@ -190,6 +190,7 @@ impl Writer {
                 }
             }
         }
+        batch.end_parts().await?;
         batch.flush().await?;
         let mut tree = self.tree.clone();
         let mut nodes = Vec::new();
