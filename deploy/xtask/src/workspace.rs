@@ -22,7 +22,7 @@ pub fn cargo() -> OsString {
 /// A cargo command at the root.
 pub fn cargo_command(root: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(cargo());
-    command.current_dir(root).args(args);
+    command.current_dir(root).args(args).env("CARGO_TERM_COLOR", "never");
     command
 }
 

@@ -20,8 +20,10 @@ use anyhow::Result;
 use self::source::Source;
 use self::tree::{File, Tree};
 
+type Guard = fn(&Tree) -> Vec<Finding>;
+
 /// Every guard over the files, by the name that its findings carry.
-const GUARDS: &[(&str, fn(&Tree) -> Vec<Finding>)] = &[
+const GUARDS: &[(&str, Guard)] = &[
     ("top", top::look),
     ("layers", layers::look),
     ("owners", owners::look),

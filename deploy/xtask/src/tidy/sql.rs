@@ -1,7 +1,7 @@
 //! SQL stands in `store.rs` and in migrations, and a room's store names no other room's tables.
 
 use super::layers::{room_of, rooms};
-use super::{Finding, Tree, source};
+use super::{Finding, Tree};
 
 /// How a statement begins. Upper case, as the house writes SQL; a sentence that begins with `Update` is none.
 const STATEMENTS: &[&str] = &[
