@@ -41,11 +41,11 @@ const TASKS: &[Task] = &[
     },
     Task {
         word: "ci",
-        about: "what `.ci/run` runs: `test`, with `CI` set",
+        about: "runs `.ci/run`: what continuous integration runs",
         help: test::HELP_CI,
         flags: &[],
         values: &[],
-        run: test::run,
+        run: test::run_ci,
     },
     Task {
         word: "bench",

@@ -30,7 +30,7 @@ of it all in the audit log. Then it shows where to go on, and stays until Ctrl-C
   --once      ends after the story; the exit code says whether each step went as told
   --release   builds and runs optimised binaries
   --port N    the server's port (default: 8443, or a free one if that is taken)
-  --data DIR  keeps everything in DIR (default: a temporary folder that is removed at the end)";
+  --data DIR  keeps everything in DIR for another time, on the same port (default: a temporary folder, removed at the end)";
 
 const PORT: u16 = 8443;
 
@@ -159,6 +159,11 @@ mod tests {
         let holder = TcpListener::bind(("127.0.0.1", taken)).unwrap();
         assert_ne!(free_port(taken).unwrap(), taken);
         drop(holder);
-        assert_eq!(free_port(taken).unwrap(), taken);
+        // Another process may take a free port between two looks; that it does so every time is out of the question.
+        let kept = |_: i32| {
+            let port = free_port(0).unwrap();
+            free_port(port).unwrap() == port
+        };
+        assert!((0..20).any(kept));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -79,24 +81,11 @@ impl World {
 
     /// Enrolls a real probe, starts it, and waits until the server sees it; its ceiling is raised so that it may be changed.
     pub fn enroll(&mut self, name: &str, tags: &[&str], interrupt: &Interrupt) -> Result<()> {
-        let mut line = vec!["token", "create"];
-        line.extend(tags.iter().flat_map(|tag| ["--tag", tag]));
-        let token = self
-            .asked(ADMIN, &line)?
-            .pointer("/token")
-            .and_then(Value::as_str)
-            .context("the answer has no token")?
-            .to_owned();
         let home = self.folder.join("probes").join(name);
         let (etc, state) = (home.join("etc"), home.join("state"));
-        let mut init = Command::new(&self.binaries.probe);
-        init.args(["init", "--server", &self.url(), "--token", &token, "--name", name]);
-        init.args(tags.iter().flat_map(|tag| ["--tag", tag]));
-        placed(&mut init, name, &etc, &state);
-        // The token is in the arguments, so a failure shows the probe's words and not the line.
-        let ended = process::run(&mut init, &|_| {})?;
-        if !ended.status.success() {
-            bail!("`legator-probe init` for `{name}` ended with {}: {}", ended.status, ended.text.trim());
+        // A folder that was given and kept knows its probes from the last time.
+        if !etc.join("probe.toml").is_file() {
+            self.init(name, tags, &etc, &state)?;
         }
         let mut run = Command::new(&self.binaries.probe);
         placed(run.arg("run"), name, &etc, &state);
@@ -111,12 +100,37 @@ impl World {
         Ok(())
     }
 
-    /// Makes a second person with the right to approve, and keeps their key.
+    fn init(&mut self, name: &str, tags: &[&str], etc: &Path, state: &Path) -> Result<()> {
+        let mut line = vec!["token", "create"];
+        line.extend(tags.iter().flat_map(|tag| ["--tag", tag]));
+        let said = self.asked(ADMIN, &line)?;
+        let token = said.pointer("/token").and_then(Value::as_str).context("the answer has no token")?;
+        let mut init = Command::new(&self.binaries.probe);
+        init.args(["init", "--server", &self.url(), "--name", name]);
+        init.args(tags.iter().flat_map(|tag| ["--tag", tag]));
+        // By the environment, since anybody may read the arguments of a process.
+        placed(init.env("LEGATOR_TOKEN", token), name, etc, state);
+        process::run(&mut init, &|_| {})?.well()?;
+        Ok(())
+    }
+
+    /// Makes a second person with the right to approve, and keeps their key beside the data.
     pub fn invite(&mut self, name: &str) -> Result<()> {
-        self.asked(ADMIN, &["user", "create", name, "--role", "approver"])?;
-        let said = self.asked(ADMIN, &["key", "create", "--user", name])?;
-        let key = said.pointer("/key").and_then(Value::as_str).context("the answer has no key")?;
-        self.keys.insert(name.into(), key.into());
+        let file = self.folder.join(format!("{name}.key"));
+        let key = match fs::read_to_string(&file) {
+            Ok(key) => key,
+            Err(_) => {
+                self.asked(ADMIN, &["user", "create", name, "--role", "approver"])?;
+                let said = self.asked(ADMIN, &["key", "create", "--user", name])?;
+                let key = said.pointer("/key").and_then(Value::as_str).context("the answer has no key")?;
+                let mut open = fs::OpenOptions::new();
+                let file = open.write(true).create_new(true).mode(0o600).open(&file);
+                file.and_then(|mut file| file.write_all(key.as_bytes()))
+                    .context("cannot keep the second person's key")?;
+                key.to_owned()
+            }
+        };
+        self.keys.insert(name.into(), key);
         Ok(())
     }
 
@@ -208,4 +222,93 @@ fn placed(command: &mut Command, name: &str, etc: &Path, state: &Path) {
         .arg("--state-dir")
         .arg(state)
         .env("LEGATOR_MACHINE_ID", format!("demo-{name}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
+        let path = folder.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        path
+    }
+
+    /// Programs that say what real ones would.
+    fn actors(folder: &Path) -> Binaries {
+        let server = "data=$3; echo key-of-admin > $data/admin.key; echo pin > $data/tls.fingerprint; echo serving; exec sleep 600";
+        let ctl = r#"case "$*" in
+            *"token create --tag web") echo '{"token": "lgt_x"}' ;;
+            *"key create"*) echo '{"key": "key-of-ben"}' ;;
+            *"probe show"*) echo '{"status": "online"}' ;;
+            *"whoami"*) echo "{\"key\": \"$LEGATOR_API_KEY\", \"pin\": \"$LEGATOR_FINGERPRINT\"}" ;;
+            *"fail"*) echo "no such thing" >&2; exit 1 ;;
+            *) echo '{}' ;;
+        esac"#;
+        let probe = r#"case "$1" in init) case "$LEGATOR_TOKEN $*" in "lgt_x init --server https://127.0.0.1:1 --name web-1 --tag web"*) ;; *) exit 2 ;; esac ;; run) exec sleep 600 ;; esac"#;
+        Binaries {
+            server: script(folder, "legator", server),
+            probe: script(folder, "legator-probe", probe),
+            ctl: script(folder, "legatorctl", ctl),
+        }
+    }
+
+    fn world(folder: &Path) -> World {
+        World::start(actors(folder), folder, 1, &Interrupt::default()).unwrap()
+    }
+
+    #[test]
+    fn brings_up_a_server_a_probe_and_a_second_person_and_takes_them_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut world = world(folder.path());
+        world.enroll("web-1", &["web"], &Interrupt::default()).unwrap();
+        world.invite("ben").unwrap();
+        world.alive().unwrap();
+        let said = world.asked("ben", &["whoami"]).unwrap();
+        assert_eq!(said, serde_json::json!({"key": "key-of-ben", "pin": "pin"}));
+        assert!(world.way_on().contains("https://127.0.0.1:1"));
+        assert!(!world.way_on().contains("key-of-admin"), "a key is pointed to, not printed");
+        let ids = [world.server_id(), world.probe_id("web-1").unwrap()];
+        drop(world);
+        assert!(ids.iter().all(|id| !Path::new(&format!("/proc/{id}")).exists()));
+    }
+
+    #[test]
+    fn a_kept_folder_knows_its_people_and_probes_again() {
+        let folder = tempfile::tempdir().unwrap();
+        world(folder.path()).invite("ben").unwrap();
+        let mode = fs::metadata(folder.path().join("ben.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::write(folder.path().join("ben.key"), "key-from-last-time").unwrap();
+        fs::create_dir_all(folder.path().join("probes/web-1/etc")).unwrap();
+        fs::write(folder.path().join("probes/web-1/etc/probe.toml"), "").unwrap();
+        let mut world = world(folder.path());
+        world.invite("ben").unwrap();
+        assert_eq!(world.asked("ben", &["whoami"]).unwrap()["key"], "key-from-last-time");
+        // `db` gets no token from these programs, so this succeeds only without one.
+        world.enroll("web-1", &["db"], &Interrupt::default()).unwrap();
+    }
+
+    #[test]
+    fn says_what_a_program_said_when_it_did_not_do_its_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut world = world(folder.path());
+        let fault = world.asked(ADMIN, &["fail"]).unwrap_err().to_string();
+        assert!(fault.contains("no such thing"), "{fault}");
+        let fault = format!("{:#}", world.enroll("web-1", &["db"], &Interrupt::default()).unwrap_err());
+        assert!(fault.contains("no token"), "{fault}");
+        assert!(world.asked("nobody", &["whoami"]).unwrap_err().to_string().contains("`nobody` has no key"));
+    }
+
+    #[test]
+    fn a_server_that_ends_is_noticed_with_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let binaries =
+            Binaries { server: script(folder.path(), "ends", "echo port taken; exit 7"), ..actors(folder.path()) };
+        let fault = World::start(binaries, folder.path(), 1, &Interrupt::default()).err().unwrap().to_string();
+        assert!(fault.contains("exit status: 7") && fault.contains("port taken"), "{fault}");
+    }
 }
