@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -19,7 +18,7 @@ const SETTLES: Duration = Duration::from_secs(10);
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
 
 /// All rows; what cannot be measured is a row that says why.
-pub fn measure(root: &Path, line: &Line) -> Vec<Row> {
+pub fn measure(root: &Path, line: &Line) -> Result<Vec<Row>> {
     let probe = dist::build_probe(root, &|text| line.say(text));
     let server = build_release(root, line);
     let mut rows = vec![
@@ -42,10 +41,12 @@ pub fn measure(root: &Path, line: &Line) -> Vec<Row> {
     ];
     let (Ok(probe), Ok(server)) = (probe, server) else {
         rows.push(Row::missing(GROUP, "idle memory and first answer: a build failed"));
-        return rows;
+        return Ok(rows);
     };
+    // From here on a signal ends the measuring by way of its guards, which take the children along.
+    let interrupt = Interrupt::listen()?;
     line.say("idle memory");
-    match idle(root, &probe) {
+    match idle(root, &probe, &interrupt) {
         Ok((server, probe)) => {
             rows.push(Row::figure(GROUP, "server, idle resident memory", "mb", server));
             rows.push(Row::figure(GROUP, "probe, idle resident memory", "mb", probe));
@@ -53,8 +54,12 @@ pub fn measure(root: &Path, line: &Line) -> Vec<Row> {
         Err(fault) => rows.push(Row::missing(GROUP, &format!("idle memory: {}", first_line(&fault)))),
     }
     line.say("first answer");
-    rows.push(row("server, start to first answer", "ms", first_answer(&server).map_err(|fault| first_line(&fault))));
-    rows
+    rows.push(row(
+        "server, start to first answer",
+        "ms",
+        first_answer(&server, &interrupt).map_err(|fault| first_line(&fault)),
+    ));
+    Ok(rows)
 }
 
 fn row(name: &str, unit: &str, found: Result<f64, String>) -> Row {
@@ -80,13 +85,12 @@ fn megabytes(file: &Path) -> Result<f64> {
 }
 
 /// Resident memory of a server with one connected probe, and of that probe, in megabytes.
-fn idle(root: &Path, probe: &Path) -> Result<(f64, f64)> {
-    let interrupt = Interrupt::listen()?;
+fn idle(root: &Path, probe: &Path, interrupt: &Interrupt) -> Result<(f64, f64)> {
     let folder = Folder::make(None)?;
     let binaries = Binaries { probe: probe.into(), ..Binaries::of(root, "release") };
-    let mut world = World::start(binaries, &folder.path, free_port(0)?, &interrupt)?;
-    world.enroll("idle-1", &["web"], &interrupt)?;
-    thread::sleep(SETTLES);
+    let mut world = World::start(binaries, &folder.path, free_port(0)?, interrupt)?;
+    world.enroll("idle-1", &["web"], interrupt)?;
+    interrupt.rest(SETTLES)?;
     world.alive()?;
     let probe = world.probe_id("idle-1").context("the probe was not started")?;
     Ok((resident(world.server_id())?, resident(probe)?))
@@ -102,17 +106,17 @@ fn kilobytes(status: &str) -> Option<f64> {
 }
 
 /// Milliseconds from the start of a server on a data folder that it knows to its first answer over TLS.
-fn first_answer(server: &Path) -> Result<f64> {
+fn first_answer(server: &Path, interrupt: &Interrupt) -> Result<f64> {
     if !needs::there("curl") {
         bail!("`curl` is missing");
     }
     let folder = Folder::make(None)?;
     // The first start makes keys and tables; the second is the one that a restart or an upgrade waits for.
-    answer(server, &folder.path)?;
-    answer(server, &folder.path)
+    answer(server, &folder.path, interrupt)?;
+    answer(server, &folder.path, interrupt)
 }
 
-fn answer(server: &Path, folder: &Path) -> Result<f64> {
+fn answer(server: &Path, folder: &Path, interrupt: &Interrupt) -> Result<f64> {
     let port = free_port(0)?;
     let mut command = Command::new(server);
     command.arg("serve").arg("--data").arg(folder.join("server")).arg("--listen").arg(format!("127.0.0.1:{port}"));
@@ -135,7 +139,10 @@ fn answer(server: &Path, folder: &Path) -> Result<f64> {
         if process::run(&mut curl, &|_| {})?.status.success() {
             return Ok(began.elapsed().as_secs_f64() * 1e3);
         }
-        thread::sleep(Duration::from_millis(2));
+        // Asking takes a few milliseconds of its own, so this is no busy loop.
+        if interrupt.came() {
+            bail!("interrupted");
+        }
     }
     bail!("no answer within {} s", FIRST_ANSWER.as_secs())
 }
@@ -155,13 +162,13 @@ mod tests {
     fn a_program_that_is_not_there_is_not_measured() {
         let folder = tempfile::tempdir().unwrap();
         assert!(megabytes(&folder.path().join("none")).is_err());
-        assert!(answer(&folder.path().join("none"), folder.path()).is_err());
+        assert!(answer(&folder.path().join("none"), folder.path(), &Interrupt::default()).is_err());
     }
 
     #[test]
     fn a_server_that_ends_is_not_measured() {
         let folder = tempfile::tempdir().unwrap();
-        let fault = answer(Path::new("/bin/false"), folder.path()).unwrap_err().to_string();
+        let fault = answer(Path::new("/bin/false"), folder.path(), &Interrupt::default()).unwrap_err().to_string();
         assert!(fault.contains("the server ended with"), "{fault}");
     }
 }

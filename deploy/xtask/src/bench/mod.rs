@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     if wanted(FOOTPRINT) {
-        rows.extend(steps.run(FOOTPRINT, |line| Ok(footprint::measure(&root, line))).unwrap_or_default());
+        rows.extend(steps.run(FOOTPRINT, |line| footprint::measure(&root, line)).unwrap_or_default());
     }
     println!("{}", table::draw(&rows));
     write(&root, &rows)?;

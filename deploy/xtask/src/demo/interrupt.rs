@@ -27,6 +27,12 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Lets time pass, unless somebody interrupts.
+    pub fn rest(&self, time: Duration) -> Result<()> {
+        let began = Instant::now();
+        self.until("time to pass", Duration::MAX, || Ok((began.elapsed() >= time).then_some(())))
+    }
+
     /// Looks again and again until there is something, for at most `limit`.
     pub fn until<T>(&self, what: &str, limit: Duration, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
         let began = Instant::now();
@@ -67,5 +73,7 @@ mod tests {
         interrupt.0.store(true, Ordering::Relaxed);
         let fault = interrupt.until::<()>("a sign", Duration::from_secs(60), || Ok(None)).unwrap_err().to_string();
         assert!(fault.contains("interrupted while waiting for a sign"), "{fault}");
+        assert!(interrupt.rest(Duration::from_secs(60)).is_err());
+        assert!(Interrupt::default().rest(Duration::ZERO).is_ok());
     }
 }

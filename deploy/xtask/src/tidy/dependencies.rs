@@ -54,19 +54,9 @@ pub fn look(root: &Path) -> Result<Vec<Finding>> {
 
 fn cargo_tree(root: &Path, package: &str, depth: Option<&str>) -> Result<String> {
     let mut command = Command::new(workspace::cargo());
-    command.current_dir(root).args([
-        "tree",
-        "--offline",
-        "--quiet",
-        "-e",
-        "normal",
-        "--prefix",
-        "none",
-        "-f",
-        "{p}",
-        "-p",
-        package,
-    ]);
+    command
+        .current_dir(root)
+        .args(["tree", "--locked", "--quiet", "-e", "normal", "--prefix", "none", "-f", "{p}", "-p", package]);
     if let Some(depth) = depth {
         command.args(["--depth", depth]);
     }
