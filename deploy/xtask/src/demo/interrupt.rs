@@ -76,4 +76,16 @@ mod tests {
         assert!(interrupt.rest(Duration::from_secs(60)).is_err());
         assert!(Interrupt::default().rest(Duration::ZERO).is_ok());
     }
+
+    #[test]
+    fn hears_a_signal_instead_of_dying_of_it() {
+        let interrupt = Interrupt::listen().unwrap();
+        assert!(!interrupt.came());
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
+        // The signal may be delivered on another thread of this process.
+        while !interrupt.came() {
+            thread::yield_now();
+        }
+        assert!(interrupt.rest(Duration::ZERO).is_ok(), "what is there already is not waited for");
+    }
 }
