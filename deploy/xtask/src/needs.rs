@@ -1,0 +1,80 @@
+//! Programs that the checks need and cargo cannot bring: installed when we may, asked for when we may not.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+use crate::progress::Line;
+
+struct Need {
+    program: &'static str,
+    packages: &'static [&'static str],
+    why: &'static str,
+}
+
+const ALWAYS: &[Need] = &[
+    Need { program: "cc", packages: &["gcc", "libc6-dev"], why: "SQLite and the TLS library are C" },
+    Need { program: "git", packages: &["git"], why: "figures name the commit that they were measured at" },
+];
+const WEB: &[Need] =
+    &[Need { program: "npm", packages: &["nodejs", "npm"], why: "the web interface is built and tested with it" }];
+
+/// Whether the tree has a web interface to build.
+pub fn has_web(root: &Path) -> bool {
+    root.join("server/ui/package.json").is_file()
+}
+
+/// Makes sure that everything is there.
+pub fn meet(root: &Path, line: &Line) -> Result<()> {
+    let needs = ALWAYS.iter().chain(if has_web(root) { WEB } else { &[] });
+    let missing: Vec<&Need> = needs.filter(|need| !there(need.program)).collect();
+    let Some(packages) = plan(&missing, rustix::process::geteuid().is_root() && there("apt-get"))? else {
+        return Ok(());
+    };
+    let say = |text: &str| line.say(text);
+    process::run(Command::new("apt-get").args(["update", "-q"]), &say)?.well()?;
+    let mut install = Command::new("apt-get");
+    install
+        .args(["install", "-q", "-y", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    process::run(&mut install, &say)?.well()?;
+    Ok(())
+}
+
+/// The packages to install; none if nothing is missing; a fault if only a person can install them.
+fn plan(missing: &[&Need], may_install: bool) -> Result<Option<Vec<&'static str>>> {
+    let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
+    if !packages.is_empty() && !may_install {
+        let reasons: Vec<String> =
+            missing.iter().map(|need| format!("`{}` is missing ({})", need.program, need.why)).collect();
+        bail!("{}; on Debian or Ubuntu: `sudo apt-get install {}`", reasons.join(", "), packages.join(" "));
+    }
+    Ok((!packages.is_empty()).then_some(packages))
+}
+
+pub fn there(program: &str) -> bool {
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn installs_only_what_is_missing_and_only_when_it_may() {
+        assert_eq!(plan(&[], false).unwrap(), None);
+        assert_eq!(plan(&[&ALWAYS[0]], true).unwrap(), Some(vec!["gcc", "libc6-dev"]));
+        let fault = plan(&[&ALWAYS[0], &ALWAYS[1]], false).unwrap_err().to_string();
+        assert!(fault.contains("`cc` is missing") && fault.contains("apt-get install gcc libc6-dev git"), "{fault}");
+    }
+
+    #[test]
+    fn finds_programs_on_the_path() {
+        assert!(there("sh"));
+        assert!(!there("no-such-program-anywhere"));
+    }
+}
