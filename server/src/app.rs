@@ -1,1 +1,209 @@
-//! x
+//! The only wiring: builds the handles bottom-up, spawns the tasks, and connects the hub to the rooms behind it.
+
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use legator_protocol::{Hello, Opener, ProbeId, Ready, Sealer, ToProbe, ToServer};
+
+use crate::approvals::Approvals;
+use crate::audit::{Draft, Ledger};
+use crate::capacity::Capacity;
+use crate::clock::Clock;
+use crate::command::{self, KeyringFault, Needs, Road};
+use crate::config::Config;
+use crate::db::Db;
+use crate::events::Events;
+use crate::fleet::Fleet;
+use crate::http::Certificate;
+use crate::hub::{Hub, SessionEnd, Switchboard};
+use crate::identity::Identity;
+use crate::policy::{self, Policy, Source};
+use crate::telemetry::{By, Metrics};
+use crate::vault::{Secret, Vault, key_file, write_private};
+
+/// Every handle of the house. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub clock: Clock,
+    pub events: Events,
+    pub metrics: Metrics,
+    pub ledger: Ledger,
+    pub policy: Policy,
+    pub identity: Identity,
+    pub fleet: Fleet,
+    pub capacity: Capacity,
+    pub approvals: Approvals,
+    pub hub: Hub,
+    pub road: Road,
+}
+
+/// A house that was built, and what its first start gave.
+pub struct Built {
+    pub app: App,
+    pub certificate: Option<Certificate>,
+    /// The first administrator's API key, on the first start only.
+    pub first_key: Option<Secret<String>>,
+}
+
+impl App {
+    /// Opens everything under the data folder and starts the tasks.
+    pub async fn build(config: &Config, clock: Clock) -> anyhow::Result<Built> {
+        use anyhow::Context as _;
+        let data = config.data.as_path();
+        let db = Db::open(data).await?;
+        let (events, metrics) = (Events::new(clock.now()), Metrics::new());
+        let vault = Vault::open(&data.join("server.key"), &clock)?;
+        let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
+        let certificate = Certificate::load(&config.tls(), data)?;
+
+        let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
+        tokio::spawn(writer);
+        let source = config.bundle.clone().map_or(Source::Shipped, Source::Folder);
+        let policy =
+            Policy::open(source, &db, ledger.clone(), events.clone(), metrics.clone(), clock.clone()).await?;
+        let identity = Identity::open(&db, ledger.clone(), clock.clone(), policy.watch()).await?;
+        let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
+        let fleet = Fleet::open(db.clone(), ledger.clone(), events.clone(), clock.clone(), vault.clone(), pin).await?;
+        let approvals = Approvals::open(db.clone(), ledger.clone(), events.clone(), clock.clone()).await?;
+        let (capacity, hub) = (Capacity::default(), Hub::default());
+        let needs = Needs {
+            clock: clock.clone(),
+            db,
+            ledger: ledger.clone(),
+            events: events.clone(),
+            metrics: metrics.clone(),
+            identity: identity.clone(),
+            fleet: fleet.clone(),
+            approvals: approvals.clone(),
+            capacity: capacity.clone(),
+            hub: hub.clone(),
+            vault,
+            bundle: policy.watch(),
+        };
+        let road = Road::open(needs).await?;
+
+        let first_key = identity.bootstrap().await?.map(|minted| minted.text);
+        if let Some(key) = &first_key {
+            write_private(&data.join("admin.key"), key.expose().as_bytes()).context("could not keep the first key")?;
+        }
+        if let Some(certificate) = &certificate {
+            write_pin(data, &certificate.pin).context("could not write the certificate's fingerprint")?;
+        }
+        let app = Self { clock, events, metrics, ledger, policy, identity, fleet, capacity, approvals, hub, road };
+        app.start();
+        Ok(Built { app, certificate, first_key })
+    }
+
+    fn start(&self) {
+        tokio::spawn(policy::watch(self.policy.clone()));
+        tokio::spawn(command::reconcile_held(self.road.clone()));
+        tokio::spawn(command::reconcile_queued(self.road.clone()));
+        tokio::spawn(command::reconcile_outbox(self.road.clone()));
+        tokio::spawn(hand_out_checkpoints(self.clone()));
+    }
+}
+
+/// Hands the log's newest head to every connected probe now and then, so that each is a witness against a cut log.
+async fn hand_out_checkpoints(app: App) {
+    const ROUND: std::time::Duration = std::time::Duration::from_secs(10);
+    let mut head = app.ledger.watch();
+    while head.changed().await.is_ok() {
+        let note = head.borrow_and_update().note.to_string();
+        app.hub.broadcast(&ToProbe::Checkpoint { note });
+        tokio::time::sleep(ROUND).await;
+    }
+}
+
+impl Switchboard for App {
+    async fn greet(&self, text: &str, hello: &Hello) -> Result<(String, Sealer, Opener), (&'static str, String)> {
+        self.road.keyring().greet(text, hello).await.map_err(|fault| match fault {
+            KeyringFault::Unknown(_) => ("unknown-probe", fault.to_string()),
+            KeyringFault::Handshake(_) => ("version", fault.to_string()),
+            _ => {
+                tracing::error!(%fault, "a probe could not be greeted");
+                ("internal", "the server failed; it is tried again".to_owned())
+            }
+        })
+    }
+
+    async fn opened(&self, probe: ProbeId, ready: Ready) {
+        let table = self.policy.bundle();
+        let known = self.fleet.get(probe);
+        let message = ToProbe::Policy {
+            ceiling: known.as_ref().map_or(legator_protocol::Level::Observe, |probe| probe.ceiling),
+            table: (ready.table != table.table().digest()).then(|| table.table().files().clone()),
+            inventory: known.and_then(|probe| probe.inventory.clone()),
+        };
+        self.hub.send(probe, &message);
+        self.hub.send(probe, &ToProbe::Checkpoint { note: self.ledger.head().note.to_string() });
+        if let Err(fault) = self.fleet.connected(probe, ready).await {
+            tracing::error!(%fault, probe.id = %probe, "a probe's session could not be recorded");
+            return self.hub.drop_session(probe, "the server cannot write its log");
+        }
+        self.road.resume(probe).await;
+        self.capacity.nudge();
+    }
+
+    async fn hear(&self, probe: ProbeId, message: ToServer) {
+        self.fleet.heard(probe);
+        match message {
+            ToServer::Heartbeat(beat) => {
+                self.fleet.beat(probe, beat);
+                self.capacity.nudge();
+            }
+            ToServer::Accepted { command, .. } => self.road.accepted(probe, command).await,
+            ToServer::Output(output) => self.road.output(probe, output).await,
+            ToServer::Result(result) => self.road.result(probe, result).await,
+            ToServer::Refused { command, by, detail } => self.road.refused(probe, command, by, detail).await,
+            ToServer::Inventory(inventory) => match self.fleet.take_inventory(probe, inventory).await {
+                Ok(true) => {}
+                Ok(false) => self.ask_for_inventory(probe),
+                Err(fault) => tracing::warn!(%fault, probe.id = %probe, "an inventory was not taken"),
+            },
+            ToServer::Ready(_) | ToServer::Pong { .. } => {}
+        }
+    }
+
+    async fn closed(&self, probe: ProbeId, end: &SessionEnd) {
+        if end.suspicious() {
+            self.note_bad_frame(Some(probe), end).await;
+        }
+        if let Err(fault) = self.fleet.disconnected(probe, &end.to_string()).await {
+            tracing::error!(%fault, probe.id = %probe, "the end of a session could not be recorded");
+        }
+    }
+
+    async fn failed(&self, probe: Option<ProbeId>, end: &SessionEnd) {
+        tracing::info!(?probe, %end, "a session was not opened");
+        if end.suspicious() {
+            self.note_bad_frame(probe, end).await;
+        }
+    }
+}
+
+impl App {
+    fn ask_for_inventory(&self, probe: ProbeId) {
+        if let Some(known) = self.fleet.get(probe) {
+            self.hub.send(probe, &ToProbe::Policy { ceiling: known.ceiling, table: None, inventory: None });
+        }
+    }
+
+    async fn note_bad_frame(&self, probe: Option<ProbeId>, end: &SessionEnd) {
+        self.metrics.bad_frames.get_or_create(&By { name: end.code() }).inc();
+        let actor = probe.map_or_else(|| "stranger".to_owned(), |probe| probe.to_string());
+        let mut draft = Draft::new("frame.refused", actor.clone(), actor)
+            .body(serde_json::json!({ "code": end.code(), "detail": end.to_string() }));
+        // Only a probe that is known is named as one: anybody can say an id.
+        if let Some(probe) = probe.filter(|probe| self.fleet.get(*probe).is_some()) {
+            draft = draft.probe(probe);
+        }
+        if let Err(fault) = self.ledger.append(self.clock.now(), draft).await {
+            tracing::error!(%fault, "a refused frame could not be recorded");
+        }
+    }
+}
+
+/// The pin stands beside the data, so that a person can compare it.
+fn write_pin(data: &Path, pin: &str) -> std::io::Result<()> {
+    std::fs::write(data.join("tls.fingerprint"), format!("{pin}\n"))
+}

@@ -43,6 +43,12 @@ impl Clock {
         kind(self.now().max(0).cast_unsigned(), u128::from_be_bytes(chance()))
     }
 
+    /// An id for one request.
+    pub fn request_id(&self) -> String {
+        let id = ulid::Ulid::from_parts(self.now().max(0).cast_unsigned(), u128::from_be_bytes(chance()));
+        format!("req_{id}")
+    }
+
     /// 32 bytes that nobody can guess.
     pub fn secret(&self) -> [u8; 32] {
         chance()

@@ -70,9 +70,9 @@ impl Events {
         let past = self.0.past.lock();
         let live = self.0.live.subscribe();
         let Some(last_id) = last_id else { return Watch { resync: false, past: Vec::new(), live } };
-        let seen = last_id.split_once('-').and_then(|(epoch, seq)| {
-            (epoch.parse() == Ok(self.0.epoch)).then(|| seq.parse::<u64>().ok()).flatten()
-        });
+        let seen = last_id
+            .split_once('-')
+            .and_then(|(epoch, seq)| (epoch.parse() == Ok(self.0.epoch)).then(|| seq.parse::<u64>().ok()).flatten());
         let oldest = past.1.front().map_or(past.0 + 1, |event| event.seq);
         match seen {
             Some(seen) if seen <= past.0 && seen + 1 >= oldest => {

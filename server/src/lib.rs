@@ -22,6 +22,8 @@ pub mod hub;
 pub mod policy;
 // 4: the road
 pub mod command;
+// 5
+pub mod timeline;
 // 7
 pub mod app;
 // 8

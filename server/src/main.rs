@@ -1,1 +1,87 @@
-fn main() {}
+//! `legator`: the server.
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use legator_server::app::App;
+use legator_server::clock::Clock;
+use legator_server::config::Config;
+use legator_server::{http, telemetry};
+
+/// Legator's server: run your fleet by rules you can read
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Serve until SIGTERM or Ctrl-C
+    Serve(Box<Config>),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    // Two libraries bring two providers; the choice is made here, once.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match cli.command {
+        Verb::Serve(config) => runtime.block_on(serve(*config)),
+        Verb::Openapi => runtime.block_on(openapi()),
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::log(config.log_json);
+    let built = App::build(&config, Clock::system()).await?;
+    let bound = http::bind(config.listen, built.certificate.as_ref(), config.insecure_plain_http).await?;
+    let scheme = if built.certificate.is_some() { "https" } else { "http" };
+    tracing::info!(
+        address = %bound.address,
+        url = format!("{scheme}://{}", bound.address),
+        revision = built.app.policy.bundle().revision(),
+        "serving"
+    );
+    if let Some(key) = &built.first_key {
+        // Shown once, on a first start, to whoever started the server.
+        eprintln!("\n  The first administrator's API key (kept in {}):\n", config.data.join("admin.key").display());
+        eprintln!("    {}\n", key.expose());
+    }
+    if let Some(certificate) = &built.certificate {
+        eprintln!("  Certificate fingerprint: {}\n", certificate.pin);
+    }
+    let endpoint = http::endpoint(&built.app);
+    poem::Server::new_with_acceptor(bound.acceptor)
+        .run_with_graceful_shutdown(endpoint, stopped(), Some(Duration::from_secs(5)))
+        .await?;
+    Ok(())
+}
+
+async fn stopped() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping");
+}
+
+async fn openapi() -> anyhow::Result<()> {
+    let folder = std::env::temp_dir().join(format!("legator-openapi-{}", std::process::id()));
+    let config = Config::for_documents(&folder);
+    let document = http::document(&App::build(&config, Clock::system()).await?.app);
+    std::fs::remove_dir_all(&folder)?;
+    println!("{document}");
+    Ok(())
+}

@@ -78,7 +78,11 @@ impl Metrics {
         registry.register_with_unit("log_write", "Time to durable", Unit::Seconds, counted.log_seconds.clone());
         registry.register("bundles_refused", "Bundles that had faults", counted.bundle_refused.clone());
         registry.register("log_writable", "1 while the audit log can be written", counted.log_writable.clone());
-        registry.register("index_mismatches", "Decisions that differ from plain Cedar", counted.index_mismatches.clone());
+        registry.register(
+            "index_mismatches",
+            "Decisions that differ from plain Cedar",
+            counted.index_mismatches.clone(),
+        );
         counted.log_writable.set(1);
         Self(Arc::new(counted))
     }

@@ -5,7 +5,7 @@ mod load;
 pub(crate) mod node;
 mod shipped;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
@@ -26,6 +26,7 @@ pub struct TableFault {
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     programs: HashMap<String, Arc<Node>>,
+    files: BTreeMap<String, String>,
     digest: String,
 }
 
@@ -38,7 +39,9 @@ impl Table {
         for (name, text) in &files {
             loader.file(name, text);
         }
-        loader.finish(digest(&files))
+        let table = loader.finish(digest(&files))?;
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        Ok(Self { files, ..table })
     }
 
     /// The table that ships with `files` added to it. A program that ships cannot be described again.
@@ -61,6 +64,11 @@ impl Table {
     /// SHA-256 (hex) over the files; the same files give the same digest on any machine.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The files that it was read from: name and text. A probe that has another table is sent them.
+    pub fn files(&self) -> &BTreeMap<String, String> {
+        &self.files
     }
 
     /// The names of all programs that it knows, sorted.

@@ -82,8 +82,7 @@ async fn with_votes(db: &Db, rows: Vec<SqliteRow>) -> Result<Vec<Request>, DbFau
 pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Result<(), DbFault> {
     let Asked { requester, requester_name, acts_for, probe_name, tags, tenant, level, line, reason, why } =
         request.asked.clone();
-    let body =
-        AskedRow { requester, requester_name, acts_for, probe_name, tags, tenant, level, line, reason, why };
+    let body = AskedRow { requester, requester_name, acts_for, probe_name, tags, tenant, level, line, reason, why };
     let body = DbFault::column("approvals_request.body", serde_json::to_string(&body))?;
     sqlx::query(
         "INSERT INTO approvals_request (id, command, probe, body, digest, needed, state, created_at, expires_at) \
@@ -104,16 +103,18 @@ pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Res
 }
 
 pub async fn insert_vote(connection: &mut SqliteConnection, id: ApprovalId, vote: &Vote) -> Result<(), DbFault> {
-    sqlx::query("INSERT INTO approvals_vote (request, person, name, groups, choice, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .bind(id.to_string())
-        .bind(&vote.person)
-        .bind(&vote.name)
-        .bind(serde_json::Value::from_iter(vote.groups.iter().cloned()).to_string())
-        .bind(vote.choice.as_str())
-        .bind(&vote.reason)
-        .bind(vote.at)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO approvals_vote (request, person, name, groups, choice, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(id.to_string())
+    .bind(&vote.person)
+    .bind(&vote.name)
+    .bind(serde_json::Value::from_iter(vote.groups.iter().cloned()).to_string())
+    .bind(vote.choice.as_str())
+    .bind(&vote.reason)
+    .bind(vote.at)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -48,7 +48,15 @@ enum Savepoint {
 
 impl Batch {
     pub(super) const fn new(connection: SqliteConnection) -> Self {
-        Self { connection, leaves: Vec::new(), rows: Rows::new(), base: 0, at_ms: 0, kept: 0, savepoint: Savepoint::None }
+        Self {
+            connection,
+            leaves: Vec::new(),
+            rows: Rows::new(),
+            base: 0,
+            at_ms: 0,
+            kept: 0,
+            savepoint: Savepoint::None,
+        }
     }
 
     /// The connection, inside this part's own savepoint. A part that only adds entries does not ask, and costs no round trip.

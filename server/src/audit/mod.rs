@@ -4,6 +4,7 @@
 //! signs the log's new head and answers everyone. Whoever has an `Ok` has an entry that a power cut cannot take away.
 //! Never: an effect before its entry, an entry changed or taken away, a caller told of a write that is not on disk.
 
+mod api;
 mod batch;
 mod enqueue;
 mod entry;

@@ -48,13 +48,15 @@ impl CapacityApi {
     #[oai(path = "/capacity", method = "get", operation_id = "get_capacity")]
     async fn get(&self, caller: Authenticated) -> Result<Json<CapacityOut>, Problem> {
         self.identity.permit::<ViewCapacity>(&caller.0, Resource::control_plane()).await?;
-        Ok(Json(self.capacity.with(|counts| CapacityOut {
-            fleet: counts.fleet().into(),
-            probes: counts
-                .busiest(100)
-                .into_iter()
-                .map(|(probe, load)| BusyProbe { probe: probe.to_string(), load: load.into() })
-                .collect(),
+        Ok(Json(self.capacity.with(|counts| {
+            CapacityOut {
+                fleet: counts.fleet().into(),
+                probes: counts
+                    .busiest(100)
+                    .into_iter()
+                    .map(|(probe, load)| BusyProbe { probe: probe.to_string(), load: load.into() })
+                    .collect(),
+            }
         })))
     }
 }

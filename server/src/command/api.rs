@@ -17,7 +17,7 @@ use super::{CommandFault, CommandRow, Idempotency, Intent, Output, Receipt, Road
 use crate::error::{Problem, at, json};
 use crate::fleet::{Fleet, Probe};
 use crate::identity::api::Authenticated;
-use crate::identity::{Act, CancelCommand, Caller, Identity, SimulateCommand, ViewCommands};
+use crate::identity::{Act, Caller, CancelCommand, Identity, SimulateCommand, ViewCommands};
 
 #[derive(Tags)]
 enum Room {
@@ -264,7 +264,12 @@ impl CommandApi {
 
     /// Says what would be decided, without any of it happening.
     #[oai(path = "/probes/:id/command/simulate", method = "post", operation_id = "simulate_command")]
-    async fn simulate(&self, caller: Authenticated, id: Path<String>, body: Json<Ask>) -> Result<Json<Simulated>, Problem> {
+    async fn simulate(
+        &self,
+        caller: Authenticated,
+        id: Path<String>,
+        body: Json<Ask>,
+    ) -> Result<Json<Simulated>, Problem> {
         let probe = self.fleet.find(&id.0)?;
         self.identity.permit::<SimulateCommand>(&caller.0, self.resource(&probe)).await?;
         let intent = intent(&caller.0, body.0, None, "")?;
@@ -281,7 +286,12 @@ impl CommandApi {
 
     /// Asks every probe with a tag. Each is decided by itself.
     #[oai(path = "/fleet/by-tag/:tag/command", method = "post", operation_id = "run_command_by_tag")]
-    async fn run_by_tag(&self, caller: Authenticated, tag: Path<String>, body: Json<Ask>) -> Result<Json<GroupOut>, Problem> {
+    async fn run_by_tag(
+        &self,
+        caller: Authenticated,
+        tag: Path<String>,
+        body: Json<Ask>,
+    ) -> Result<Json<GroupOut>, Problem> {
         let probes = self.fleet.tagged(&tag.0);
         if probes.is_empty() {
             return Err(Problem::not_found("probe with the tag", &tag.0));
@@ -336,7 +346,12 @@ impl CommandApi {
 
     /// One command, with its newest decision; with `output`, what it wrote.
     #[oai(path = "/commands/:id", method = "get", operation_id = "get_command")]
-    async fn get(&self, caller: Authenticated, id: Path<String>, output: Query<Option<bool>>) -> Result<Json<CommandOut>, Problem> {
+    async fn get(
+        &self,
+        caller: Authenticated,
+        id: Path<String>,
+        output: Query<Option<bool>>,
+    ) -> Result<Json<CommandOut>, Problem> {
         let id = self.permitted::<ViewCommands>(&caller.0, &id.0).await?.0;
         Ok(Json(self.out(id, output.0.unwrap_or(false)).await?))
     }
@@ -365,7 +380,12 @@ impl CommandApi {
 
     /// Stops a command.
     #[oai(path = "/commands/:id/cancel", method = "post", operation_id = "cancel_command")]
-    async fn cancel(&self, caller: Authenticated, id: Path<String>, body: Json<CancelAsk>) -> Result<Json<Canceling>, Problem> {
+    async fn cancel(
+        &self,
+        caller: Authenticated,
+        id: Path<String>,
+        body: Json<CancelAsk>,
+    ) -> Result<Json<Canceling>, Problem> {
         let (id, permit) = self.permitted::<CancelCommand>(&caller.0, &id.0).await?;
         let state = self.road.cancel(permit, id, &body.reason).await?;
         Ok(Json(Canceling { command: id.to_string(), state: state.as_str().to_owned() }))
@@ -537,5 +557,15 @@ impl From<CommandFault> for Problem {
             CommandFault::Write(fault) => fault.into(),
             CommandFault::Read(fault) => Problem::internal(fault),
         }
+    }
+}
+
+impl EventOut {
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub fn kind(&self) -> &str {
+        &self.kind
     }
 }

@@ -173,7 +173,11 @@ impl Road {
     }
 
     /// Asks many probes for the same; each is decided by itself.
-    pub async fn ask_all(&self, intent: Intent, probes: Vec<Arc<Probe>>) -> Result<(String, Vec<Receipt>), CommandFault> {
+    pub async fn ask_all(
+        &self,
+        intent: Intent,
+        probes: Vec<Arc<Probe>>,
+    ) -> Result<(String, Vec<Receipt>), CommandFault> {
         self.check(&intent)?;
         let intent = Arc::new(intent);
         let group = self.0.clock.born(CommandId::born).to_string().replacen(CommandId::KIND, "grp", 1);

@@ -80,7 +80,9 @@ impl Road {
             let mut life = open.life.lock();
             life.judged = life.judged.saturating_sub(1);
             if life.state == State::Queued {
-                self.0.capacity.with(|counts| counts.seat(super::facts::guest(&one.proposal, open.level), Seat::Queued));
+                self.0
+                    .capacity
+                    .with(|counts| counts.seat(super::facts::guest(&one.proposal, open.level), Seat::Queued));
             } else {
                 life.approval = life.approval.filter(|id| self.0.approvals.pending(*id).is_some());
                 self.0.capacity.leave(id);
@@ -120,7 +122,15 @@ impl Road {
         let (mut ask, mut raise, mut close) = (None, None, None);
         match (&decision.outcome, life.approval) {
             (Outcome::Hold { approvals }, None) => {
-                let request = request(proposal, decision, level, *approvals, digest.clone(), self.0.clock.born(ApprovalId::born), now);
+                let request = request(
+                    proposal,
+                    decision,
+                    level,
+                    *approvals,
+                    digest.clone(),
+                    self.0.clock.born(ApprovalId::born),
+                    now,
+                );
                 life.approval = Some(request.id);
                 ask = Some(request);
             }
@@ -147,10 +157,16 @@ impl Road {
             facts: facts.canonical(),
             decision: decision.canonical(),
         };
-        let event = rows::Event::new(proposal.id, life.seq, now, "decision", serde_json::json!({
-            "state": state.as_str(), "outcome": decision.outcome.as_str(), "summary": decision.rationale.summary,
-            "approval": life.approval, "revision": decision.revision,
-        }));
+        let event = rows::Event::new(
+            proposal.id,
+            life.seq,
+            now,
+            "decision",
+            serde_json::json!({
+                "state": state.as_str(), "outcome": decision.outcome.as_str(), "summary": decision.rationale.summary,
+                "approval": life.approval, "revision": decision.revision,
+            }),
+        );
         let draft = Draft::new("command.decided", actor(proposal), proposal.probe.name.clone())
             .command(proposal.id)
             .probe(proposal.probe.id)
@@ -205,7 +221,14 @@ impl Road {
             open.durable(seq, state);
         }
         self.announce(proposal, state);
-        Receipt { probe: proposal.probe.id, command: proposal.id, state, approval, decision: Arc::clone(decision), repeated: false }
+        Receipt {
+            probe: proposal.probe.id,
+            command: proposal.id,
+            state,
+            approval,
+            decision: Arc::clone(decision),
+            repeated: false,
+        }
     }
 
     pub(super) fn announce(&self, proposal: &Proposal, state: State) {

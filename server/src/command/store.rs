@@ -155,7 +155,8 @@ pub async fn counts(db: &Db, id: CommandId) -> Result<(u64, u64, u32), DbFault> 
 }
 
 pub async fn decisions(db: &Db, id: CommandId) -> Result<Vec<DecisionRow>, DbFault> {
-    let select = sqlx::query("SELECT n, at, revision, facts, decision FROM command_decision WHERE command = ? ORDER BY n");
+    let select =
+        sqlx::query("SELECT n, at, revision, facts, decision FROM command_decision WHERE command = ? ORDER BY n");
     let rows = select.bind(id.to_string()).fetch_all(db.reads()).await?;
     rows.iter().map(decision).collect()
 }

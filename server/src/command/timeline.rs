@@ -89,10 +89,7 @@ impl Road {
     }
 
     /// The answer to an earlier request with the same key; or the right to be the first.
-    pub(super) async fn first_answer(
-        &self,
-        intent: &Arc<Intent>,
-    ) -> Result<Result<Receipt, Answering>, CommandFault> {
+    pub(super) async fn first_answer(&self, intent: &Arc<Intent>) -> Result<Result<Receipt, Answering>, CommandFault> {
         let mut answering = Answering { road: self.clone(), key: None };
         let Some(idempotency) = &intent.idempotency else { return Ok(Err(answering)) };
         let key = (intent.principal.id.clone(), idempotency.key.clone());

@@ -286,7 +286,12 @@ impl FleetApi {
 
     /// Replaces a probe's tags.
     #[oai(path = "/probes/:id/tags", method = "put", tag = "Room::Fleet", operation_id = "set_probe_tags")]
-    async fn tag(&self, caller: Authenticated, id: Path<String>, body: Json<NewTags>) -> Result<Json<ProbeOut>, Problem> {
+    async fn tag(
+        &self,
+        caller: Authenticated,
+        id: Path<String>,
+        body: Json<NewTags>,
+    ) -> Result<Json<ProbeOut>, Problem> {
         let (probe, permit) = self.find::<ManageProbe>(&caller.0, &id.0).await?;
         let probe = self.fleet.set_tags(permit, probe.id, BTreeSet::from_iter(body.0.tags)).await?;
         let standing = self.fleet.standing(probe.id);

@@ -119,14 +119,19 @@ impl Fleet {
         if !names.contains(wanted) {
             return wanted.to_owned();
         }
-        (2u64..).map(|n| format!("{wanted}-{n}")).find(|name| !names.contains(name)).unwrap_or_else(|| wanted.to_owned())
+        (2u64..)
+            .map(|n| format!("{wanted}-{n}"))
+            .find(|name| !names.contains(name))
+            .unwrap_or_else(|| wanted.to_owned())
     }
 }
 
 fn check_word(what: &str, text: &str) -> Result<(), FleetFault> {
     let plain = |c: char| c.is_ascii_graphic();
     if text.is_empty() || text.len() > 128 || !text.chars().all(plain) {
-        return Err(FleetFault::Invalid(format!("`{what}` has to be 1 to 128 printable ASCII characters without spaces")));
+        return Err(FleetFault::Invalid(format!(
+            "`{what}` has to be 1 to 128 printable ASCII characters without spaces"
+        )));
     }
     Ok(())
 }

@@ -336,9 +336,7 @@ impl Fleet {
     async fn write<T, F>(&self, work: F) -> Result<T, FleetFault>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(
-                &'c mut crate::audit::Batch,
-            ) -> futures_util::future::BoxFuture<'c, Result<T, WriteFault>>
+        F: for<'c> FnOnce(&'c mut crate::audit::Batch) -> futures_util::future::BoxFuture<'c, Result<T, WriteFault>>
             + Send
             + 'static,
     {

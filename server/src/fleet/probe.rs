@@ -240,9 +240,10 @@ pub(super) fn check_tags(tags: &BTreeSet<String>) -> Result<(), String> {
         return Err(format!("{} tags are too many; a probe has at most 64", tags.len()));
     }
     match tags.iter().find(|tag| tag.is_empty() || tag.len() > 64 || !tag.chars().all(plain)) {
-        Some(tag) => {
-            Err(format!("`{}` is not a tag; 1 to 64 ASCII letters, digits or `-_.:/=`", tag.escape_debug().take(64).collect::<String>()))
-        }
+        Some(tag) => Err(format!(
+            "`{}` is not a tag; 1 to 64 ASCII letters, digits or `-_.:/=`",
+            tag.escape_debug().take(64).collect::<String>()
+        )),
         None => Ok(()),
     }
 }

@@ -60,11 +60,7 @@ pub async fn renew_probe(connection: &mut SqliteConnection, probe: &Probe, key: 
     Ok(())
 }
 
-pub async fn set_tags(
-    connection: &mut SqliteConnection,
-    id: ProbeId,
-    tags: &BTreeSet<String>,
-) -> Result<(), DbFault> {
+pub async fn set_tags(connection: &mut SqliteConnection, id: ProbeId, tags: &BTreeSet<String>) -> Result<(), DbFault> {
     let update = sqlx::query("UPDATE fleet_probe SET tags = ? WHERE id = ?");
     update.bind(words(tags)).bind(id.to_string()).execute(connection).await?;
     Ok(())

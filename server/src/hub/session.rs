@@ -174,12 +174,7 @@ async fn talk<S: Switchboard>(
     }
 }
 
-async fn say(
-    socket: &mut WebSocketStream,
-    line: &Line,
-    sealer: &mut Sealer,
-    message: &[u8],
-) -> Result<(), SessionEnd> {
+async fn say(socket: &mut WebSocketStream, line: &Line, sealer: &mut Sealer, message: &[u8]) -> Result<(), SessionEnd> {
     line.waiting.fetch_sub(1, Ordering::Relaxed);
     send(socket, Message::Binary(sealer.seal(message)?)).await
 }

@@ -147,10 +147,7 @@ impl IdentityApi {
         let permit = self.0.permit::<ManageKeys>(&caller.0, Resource::control_plane()).await?;
         let expires_at = body.expires_at.map(|at| at.timestamp_millis());
         let minted = self.0.mint_key(permit, &body.user, &body.name, expires_at).await?;
-        Ok(Created::Created(Json(MintedKey {
-            key: (&minted.key).into(),
-            plain_key: minted.text.expose().clone(),
-        })))
+        Ok(Created::Created(Json(MintedKey { key: (&minted.key).into(), plain_key: minted.text.expose().clone() })))
     }
 
     /// Ends an API key at once.

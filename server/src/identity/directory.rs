@@ -61,13 +61,7 @@ impl KeyText {
         Some(Self { id, hash: Sha256::digest(secret).into() })
     }
 
-    pub fn mint(
-        clock: &Clock,
-        person: UserId,
-        name: &str,
-        now: i64,
-        expires_at: Option<i64>,
-    ) -> (Secret<String>, Key) {
+    pub fn mint(clock: &Clock, person: UserId, name: &str, now: i64, expires_at: Option<i64>) -> (Secret<String>, Key) {
         let id = clock.born(KeyId::born);
         let secret = clock.secret();
         let tail = id.to_string();

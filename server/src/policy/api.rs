@@ -1,1 +1,138 @@
-//! x
+//! The rules that decide, to be read.
+
+use chrono::{DateTime, Utc};
+use legator_engine::{Effect, Fault, OtherKind, PolicyInfo, Resource, ScriptInfo};
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi, Tags};
+
+use super::{Policy, PolicyFault, Reload};
+use crate::error::{Problem, at, json};
+use crate::identity::api::Authenticated;
+use crate::identity::{ActivateBundle, Identity, ViewPolicies};
+
+#[derive(Tags)]
+enum Room {
+    /// The bundle: guardrails, roles, admission scripts.
+    Policies,
+}
+
+/// A policy of the live bundle.
+#[derive(Object)]
+pub struct PolicyOut {
+    id: String,
+    rationale: String,
+    /// `permit` or `forbid`.
+    effect: String,
+    file: String,
+    line: u32,
+    source: String,
+}
+
+/// A script of the live bundle.
+#[derive(Object)]
+pub struct ScriptOut {
+    path: String,
+    source: String,
+}
+
+#[derive(Object)]
+pub struct BundleOut {
+    /// The bundle's digest. Every decision names it.
+    revision: String,
+    /// `shipped`, or the folder that it came from.
+    source: String,
+    activated_at: DateTime<Utc>,
+    /// Faults of what the source holds now, if that was refused; the bundle shown goes on deciding.
+    faults: Vec<serde_json::Value>,
+    policies: Vec<PolicyOut>,
+    scripts: Vec<ScriptOut>,
+}
+
+#[derive(Object)]
+pub struct Reloaded {
+    revision: String,
+    /// Whether another bundle decides now.
+    changed: bool,
+}
+
+pub struct PolicyApi {
+    pub policy: Policy,
+    pub identity: Identity,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Room::Policies")]
+impl PolicyApi {
+    /// The live bundle with its policies and scripts.
+    #[oai(path = "/policies", method = "get", operation_id = "list_policies")]
+    async fn list(&self, caller: Authenticated) -> Result<Json<BundleOut>, Problem> {
+        self.identity.permit::<ViewPolicies>(&caller.0, bundle()).await?;
+        let (bundle, state) = (self.policy.bundle(), self.policy.state());
+        Ok(Json(BundleOut {
+            revision: bundle.revision().to_owned(),
+            source: self.policy.source().to_string(),
+            activated_at: at(state.activated_at),
+            faults: state.faults.iter().map(json).collect(),
+            policies: bundle.policies().map(Into::into).collect(),
+            scripts: bundle.scripts().map(Into::into).collect(),
+        }))
+    }
+
+    /// One policy, by its `@id`.
+    #[oai(path = "/policies/:id", method = "get", operation_id = "get_policy")]
+    async fn get(&self, caller: Authenticated, id: Path<String>) -> Result<Json<PolicyOut>, Problem> {
+        self.identity.permit::<ViewPolicies>(&caller.0, bundle()).await?;
+        let live = self.policy.bundle();
+        let found = live.policies().find(|policy| policy.id == id.0);
+        found.map(|policy| Json(policy.into())).ok_or_else(|| Problem::not_found("policy", &id.0))
+    }
+
+    /// Reads the source again now. A bundle with faults is refused with each of them, and the old one goes on.
+    #[oai(path = "/policies/reload", method = "post", operation_id = "reload_policies")]
+    async fn reload(&self, caller: Authenticated) -> Result<Json<Reloaded>, Problem> {
+        let permit = self.identity.permit::<ActivateBundle>(&caller.0, bundle()).await?;
+        let changed = self.policy.reload(permit).await? == Reload::Activated;
+        Ok(Json(Reloaded { revision: self.policy.bundle().revision().to_owned(), changed }))
+    }
+}
+
+fn bundle() -> Resource {
+    Resource::other(OtherKind::Bundle, "live")
+}
+
+impl From<&PolicyInfo> for PolicyOut {
+    fn from(policy: &PolicyInfo) -> Self {
+        let effect = match policy.effect {
+            Effect::Permit => "permit",
+            Effect::Forbid => "forbid",
+        };
+        Self {
+            id: policy.id.clone(),
+            rationale: policy.rationale.clone(),
+            effect: effect.to_owned(),
+            file: policy.file.clone(),
+            line: policy.span.line,
+            source: policy.source.clone(),
+        }
+    }
+}
+
+impl From<&ScriptInfo> for ScriptOut {
+    fn from(script: &ScriptInfo) -> Self {
+        Self { path: script.path.clone(), source: script.source.clone() }
+    }
+}
+
+impl From<PolicyFault> for Problem {
+    fn from(fault: PolicyFault) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            PolicyFault::Refused { faults, .. } => Problem::new("bundle-refused", detail)
+                .help(faults.first().map(Fault::render).unwrap_or_default())
+                .faults(faults.iter().map(json).collect()),
+            PolicyFault::Unreadable { .. } => Problem::new("bundle-refused", detail),
+            PolicyFault::Write(fault) => fault.into(),
+            PolicyFault::Read(fault) => Problem::internal(fault),
+        }
+    }
+}

@@ -33,7 +33,6 @@ pub struct Policy(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
-    db: Db,
     ledger: Ledger,
     events: Events,
     metrics: Metrics,
@@ -95,13 +94,13 @@ impl Policy {
     /// Loads what the source holds. If it is refused, the last good bundle is taken up again; without one, this fails.
     pub async fn open(
         source: Source,
-        db: Db,
+        db: &Db,
         ledger: Ledger,
         events: Events,
         metrics: Metrics,
         clock: Clock,
     ) -> Result<Self, PolicyFault> {
-        let last = store::newest(&db).await?;
+        let last = store::newest(db).await?;
         let found = folder::files(&source).and_then(|files| Ok((load(&source, &files)?, files)));
         let (bundle, files, faults, new) = match (found, last) {
             (Ok((bundle, files)), last) => {
@@ -121,7 +120,7 @@ impl Policy {
         let (live, _) = watch::channel(Arc::clone(&bundle));
         let state = Mutex::new(State { activated_at: now, faults, refused: None });
         let activating = tokio::sync::Mutex::default();
-        let policy = Self(Arc::new(Inner { clock, db, ledger, events, metrics, source, live, state, activating }));
+        let policy = Self(Arc::new(Inner { clock, ledger, events, metrics, source, live, state, activating }));
         if new {
             policy.keep("server", &bundle, &files).await?;
         }

@@ -36,7 +36,11 @@ impl<'a> Loader<'a> {
     }
 
     pub fn finish(self, digest: String) -> Result<Table, Vec<TableFault>> {
-        if self.faults.is_empty() { Ok(Table { programs: self.programs, digest }) } else { Err(self.faults) }
+        if self.faults.is_empty() {
+            Ok(Table { programs: self.programs, digest, ..Table::default() })
+        } else {
+            Err(self.faults)
+        }
     }
 
     pub fn file(&mut self, file: &'a str, text: &'a str) {

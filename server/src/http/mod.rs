@@ -1,0 +1,77 @@
+//! The outside on one page: every API, the probes' socket, the documentation, and what every answer has in common.
+
+mod events;
+mod house;
+mod listen;
+mod shape;
+mod socket;
+mod stream;
+
+use poem::endpoint::BoxEndpoint;
+use poem::middleware::{AddData, SetHeader, SizeLimit};
+use poem::{EndpointExt as _, IntoEndpoint as _, Route, get};
+use poem_openapi::{OpenApi, OpenApiService};
+
+pub use self::listen::{Bound, Certificate, ListenFault, bind};
+
+use crate::app::App;
+use crate::approvals::api::ApprovalsApi;
+use crate::capacity::api::CapacityApi;
+use crate::command::api::CommandApi;
+use crate::fleet::api::FleetApi;
+use crate::identity::api::IdentityApi;
+use crate::policy::api::PolicyApi;
+use crate::timeline::api::TimelineApi;
+
+/// The largest body that a request may bring.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// Every operation, in the order in which the documentation shows them.
+fn apis(app: &App) -> impl OpenApi + use<> {
+    let App { identity, fleet, policy, capacity, approvals, road, ledger, events, metrics, .. } = app.clone();
+    (
+        CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
+        stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
+        ApprovalsApi { approvals, identity: identity.clone() },
+        FleetApi { fleet, identity: identity.clone() },
+        PolicyApi { policy, identity: identity.clone() },
+        CapacityApi { capacity, identity: identity.clone() },
+        TimelineApi { ledger, identity: identity.clone() },
+        events::EventsApi { events, identity: identity.clone() },
+        IdentityApi(identity.clone()),
+        house::HouseApi { app: app.clone(), metrics, identity },
+    )
+}
+
+/// The OpenAPI document.
+pub fn document(app: &App) -> String {
+    service(app).spec()
+}
+
+fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
+    OpenApiService::new(apis(app), "Legator", env!("CARGO_PKG_VERSION"))
+        .description("Run your fleet by rules you can read. Probes speak on `/ws/probe`, described in `engine/protocol/README.md`.")
+        .url_prefix("/")
+}
+
+/// The whole outside.
+pub fn endpoint(app: &App) -> BoxEndpoint<'static> {
+    let service = service(app);
+    let (docs, spec) = (service.scalar(), service.spec_endpoint());
+    Route::new()
+        .at("/ws/probe", get(socket::probe))
+        .at("/openapi.json", spec)
+        .nest("/docs", docs)
+        .at("/docs/problems", get(house::codes))
+        .nest("/", service.with(SizeLimit::new(MAX_BODY)))
+        .with(AddData::new(app.identity.clone()))
+        .with(AddData::new(app.clone()))
+        .with(
+            SetHeader::new()
+                .overriding("x-content-type-options", "nosniff")
+                .overriding("referrer-policy", "no-referrer"),
+        )
+        .around(shape::shape)
+        .into_endpoint()
+        .boxed()
+}

@@ -1,0 +1,60 @@
+//! What every answer has in common: a request id, and for every failure, wherever it comes from, the one error shape.
+
+use poem::error::{MethodNotAllowedError, NotFoundError, SizedLimitError};
+use poem::http::HeaderValue;
+use poem::{Endpoint, IntoResponse as _, Request, Response};
+use poem_openapi::error::{AuthorizationError, ContentTypeError};
+
+use crate::app::App;
+use crate::error::Problem;
+
+/// Answers, and turns whatever went wrong into a problem.
+pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> poem::Result<Response> {
+    let id = request.data::<App>().map(|app| app.clock.request_id());
+    let id = id.or_else(|| request.header("x-request-id").map(str::to_owned)).unwrap_or_default();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = match next.call(request).await {
+        Ok(response) => response.into_response(),
+        Err(fault) => answer(fault, &id),
+    };
+    tracing::debug!(request.id = id, %method, path, status = response.status().as_u16(), "answered");
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    Ok(response)
+}
+
+fn answer(fault: poem::Error, id: &str) -> Response {
+    let problem = match fault.downcast_ref::<Problem>() {
+        Some(problem) => problem.clone(),
+        None => name(&fault),
+    };
+    if problem.status().is_server_error() {
+        tracing::error!(request.id = id, %problem, "a request failed");
+    }
+    problem.respond(Some(id.to_owned()))
+}
+
+/// The framework's own refusals, by our names.
+fn name(fault: &poem::Error) -> Problem {
+    if fault.is::<AuthorizationError>() {
+        return Problem::new("unauthenticated", "no valid credential came with the request")
+            .help("send `Authorization: Bearer <API key>`; `legatorctl login` keeps one for you");
+    }
+    if fault.is::<NotFoundError>() {
+        return Problem::new("not-found", "there is nothing under this address").help("`/docs` lists what there is");
+    }
+    if fault.is::<MethodNotAllowedError>() {
+        return Problem::new("method-not-allowed", "this address does not take this method");
+    }
+    if fault.is::<SizedLimitError>() || fault.status().as_u16() == 413 {
+        return Problem::new("payload-too-large", "the body is larger than 1 MiB");
+    }
+    if fault.is::<ContentTypeError>() || fault.status().as_u16() == 415 {
+        return Problem::new("unsupported-media-type", fault.to_string()).help("send `Content-Type: application/json`");
+    }
+    match fault.status().as_u16() {
+        400..=499 => Problem::new("bad-request", fault.to_string()),
+        _ => Problem::internal(fault),
+    }
+}

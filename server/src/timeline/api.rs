@@ -1,0 +1,256 @@
+//! The audit log for people and for verifiers.
+
+use chrono::{DateTime, Utc};
+use legator_engine::{OtherKind, Resource};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::{Json, PlainText};
+use poem_openapi::{Object, OpenApi, Tags};
+
+use crate::audit::{Entry, Filter, Ledger};
+use crate::error::{Problem, at};
+use crate::identity::api::Authenticated;
+use crate::identity::{Identity, ReadAudit};
+
+#[derive(Tags)]
+enum Room {
+    /// The transparency log: what happened, and the proof of it.
+    Audit,
+}
+
+/// An entry of the log.
+#[derive(Object)]
+pub struct EntryOut {
+    /// Its place in the log, from 0.
+    index: u64,
+    at: DateTime<Utc>,
+    /// `command.decided`, `approval.voted`, …
+    kind: String,
+    actor: String,
+    subject: String,
+    #[oai(skip_serializing_if_is_none)]
+    command: Option<String>,
+    #[oai(skip_serializing_if_is_none)]
+    probe: Option<String>,
+    /// Base 64 of the RFC 6962 leaf hash.
+    leaf_hash: String,
+    /// What its writer said.
+    #[oai(skip_serializing_if_is_none)]
+    body: Option<serde_json::Value>,
+    /// The exact bytes that were hashed.
+    #[oai(skip_serializing_if_is_none)]
+    json: Option<String>,
+}
+
+#[derive(Object)]
+pub struct EntryPage {
+    entries: Vec<EntryOut>,
+    /// Give it as `cursor` to go on.
+    #[oai(skip_serializing_if_is_none)]
+    next_cursor: Option<u64>,
+}
+
+/// A signed head of the log.
+#[derive(Object)]
+pub struct CheckpointOut {
+    size: u64,
+    /// Base 64.
+    root: String,
+    /// The C2SP signed note. Keep it: it shows later whether the log was cut or rewritten.
+    note: String,
+    /// The key that checks it: `name+keyid+base64`.
+    verifier: String,
+}
+
+/// A proof that an entry is in the log.
+#[derive(Object)]
+pub struct ProofOut {
+    index: u64,
+    /// The exact bytes that were hashed.
+    #[oai(skip_serializing_if_is_none)]
+    entry: Option<String>,
+    /// Base 64.
+    leaf_hash: String,
+    /// The C2SP `tlog-proof`: index, path and checkpoint.
+    proof: String,
+    verifier: String,
+}
+
+/// A proof that the log of today begins with the log of `from` entries.
+#[derive(Object)]
+pub struct ConsistencyOut {
+    from: u64,
+    size: u64,
+    /// Base 64, in the order of RFC 6962.
+    path: Vec<String>,
+    note: String,
+    verifier: String,
+}
+
+/// What a check of the whole log found.
+#[derive(Object)]
+pub struct Verified {
+    ok: bool,
+    /// Entries that fit, from the first on.
+    entries: u64,
+    checkpoints: u64,
+    size: u64,
+    root: String,
+    /// The first thing that does not fit.
+    #[oai(skip_serializing_if_is_none)]
+    first_bad: Option<String>,
+}
+
+pub struct TimelineApi {
+    pub ledger: Ledger,
+    pub identity: Identity,
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Room::Audit")]
+impl TimelineApi {
+    /// Entries, newest first.
+    #[oai(path = "/audit", method = "get", operation_id = "list_audit_entries")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    async fn list(
+        &self,
+        caller: Authenticated,
+        actor: Query<Option<String>>,
+        /// A kind, or all of a noun: `command.`.
+        kind: Query<Option<String>>,
+        command: Query<Option<String>>,
+        probe: Query<Option<String>>,
+        since: Query<Option<DateTime<Utc>>>,
+        until: Query<Option<DateTime<Utc>>>,
+        /// Somewhere in the entry.
+        q: Query<Option<String>>,
+        #[oai(default = "fifty", validator(minimum(value = "1"), maximum(value = "1000")))] limit: Query<u32>,
+        cursor: Query<Option<u64>>,
+    ) -> Result<Json<EntryPage>, Problem> {
+        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        let filter = Filter {
+            actor: actor.0,
+            kind: kind.0,
+            command: command.0,
+            probe: probe.0,
+            tenant: None,
+            since_ms: since.0.map(|at| at.timestamp_millis()),
+            until_ms: until.0.map(|at| at.timestamp_millis()),
+            text: q.0,
+        };
+        let page = self.ledger.entries(&filter, cursor.0, limit.0).await?;
+        Ok(Json(EntryPage { entries: page.entries.into_iter().map(shape).collect(), next_cursor: page.next }))
+    }
+
+    /// Recomputes the whole log and holds it against its checkpoints.
+    #[oai(path = "/audit/verify", method = "get", operation_id = "verify_audit_log")]
+    async fn verify(&self, caller: Authenticated) -> Result<Json<Verified>, Problem> {
+        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        let report = self.ledger.verify_all().await?;
+        Ok(Json(Verified {
+            ok: report.is_good(),
+            entries: report.entries,
+            checkpoints: report.checkpoints,
+            size: report.head.size,
+            root: report.head.root.to_base64(),
+            first_bad: report.first_bad.map(|finding| finding.to_string()),
+        }))
+    }
+
+    /// The newest signed head of the log.
+    #[oai(path = "/audit/checkpoint", method = "get", operation_id = "get_audit_checkpoint")]
+    async fn checkpoint(&self, caller: Authenticated) -> Result<Json<CheckpointOut>, Problem> {
+        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        let head = self.ledger.head();
+        Ok(Json(CheckpointOut {
+            size: head.size,
+            root: head.root.to_base64(),
+            note: head.note.to_string(),
+            verifier: self.ledger.verifier().to_string(),
+        }))
+    }
+
+    /// Proves that the log of today begins with the log as it was at `from` entries.
+    #[oai(path = "/audit/consistency", method = "get", operation_id = "prove_audit_consistency")]
+    async fn consistency(&self, caller: Authenticated, from: Query<u64>) -> Result<Json<ConsistencyOut>, Problem> {
+        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        let proof = self.ledger.consistency(from.0).await?;
+        Ok(Json(ConsistencyOut {
+            from: proof.old,
+            size: proof.head.size,
+            path: proof.path.iter().map(|hash| hash.to_base64()).collect(),
+            note: proof.head.note.to_string(),
+            verifier: self.ledger.verifier().to_string(),
+        }))
+    }
+
+    /// The exact bytes of entries, oldest first, one a line: enough to recompute the log elsewhere.
+    #[oai(path = "/audit/export", method = "get", operation_id = "export_audit_log")]
+    async fn export(
+        &self,
+        caller: Authenticated,
+        /// The first entry.
+        #[oai(default)]
+        from: Query<u64>,
+        #[oai(default = "thousand", validator(minimum(value = "1"), maximum(value = "1000")))] limit: Query<u32>,
+    ) -> Result<PlainText<String>, Problem> {
+        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        let to = from.0.saturating_add(u64::from(limit.0)).min(self.ledger.head().size);
+        let page = self.ledger.entries(&Filter::default(), Some(to), limit.0).await?;
+        let mut text = String::new();
+        for entry in page.entries.iter().rev().filter(|entry| entry.index >= from.0) {
+            text.push_str(entry.json.as_deref().unwrap_or("null"));
+            text.push('\n');
+        }
+        Ok(PlainText(text))
+    }
+
+    /// One entry.
+    #[oai(path = "/audit/entries/:index", method = "get", operation_id = "get_audit_entry")]
+    async fn entry(&self, caller: Authenticated, index: Path<u64>) -> Result<Json<EntryOut>, Problem> {
+        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        let entry = self.ledger.entry(index.0).await?.ok_or_else(|| Problem::not_found("entry", index.0))?;
+        Ok(Json(shape(entry)))
+    }
+
+    /// Proves, for a check that needs no server, that an entry is in the log.
+    #[oai(path = "/audit/entries/:index/proof", method = "get", operation_id = "prove_audit_entry")]
+    async fn proof(&self, caller: Authenticated, index: Path<u64>) -> Result<Json<ProofOut>, Problem> {
+        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        let missing = || Problem::not_found("entry", index.0);
+        let entry = self.ledger.entry(index.0).await?.ok_or_else(missing)?;
+        let proof = self.ledger.proof(index.0).await?.ok_or_else(missing)?;
+        Ok(Json(ProofOut {
+            index: index.0,
+            entry: entry.json,
+            leaf_hash: proof.leaf_hash.to_base64(),
+            proof: proof.ticket.to_string(),
+            verifier: self.ledger.verifier().to_string(),
+        }))
+    }
+}
+
+const fn fifty() -> u32 {
+    50
+}
+
+const fn thousand() -> u32 {
+    1000
+}
+
+fn log() -> Resource {
+    Resource::other(OtherKind::AuditLog, "log")
+}
+
+fn shape(entry: Entry) -> EntryOut {
+    EntryOut {
+        index: entry.index,
+        at: at(entry.at_ms),
+        body: entry.body(),
+        kind: entry.kind,
+        actor: entry.actor,
+        subject: entry.subject,
+        command: entry.command,
+        probe: entry.probe,
+        leaf_hash: entry.leaf_hash.to_base64(),
+        json: entry.json,
+    }
+}
