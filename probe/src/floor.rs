@@ -10,6 +10,7 @@ use legator_protocol::{CommandSpec, FloorSummary, Invocation, Level};
 use serde::Deserialize;
 
 use crate::durable::{self, GuardFault, Keep};
+use crate::hours::Hours;
 
 /// Commands at once where the floor says nothing.
 const MAX_RUNNING: usize = 16;
@@ -42,18 +43,6 @@ pub struct Limits {
     pub memory_mib: Option<u64>,
     pub open_files: Option<u64>,
     pub cpu_s: Option<u64>,
-}
-
-/// Spans of the day, `08:00-18:00` or several; one that ends before it starts goes over midnight.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "OneOrMore")]
-pub struct Hours(Vec<(u16, u16)>);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -203,7 +192,7 @@ impl Floor {
             list("never runs", &self.deny_programs),
             list("never has the effect", &self.deny_effects),
             list("keeps off", &self.deny_paths),
-            (!self.hours.0.is_empty()).then(|| format!("takes changes only at {} UTC", self.hours.words())),
+            (!self.hours.always()).then(|| format!("takes changes only at {} UTC", self.hours.words())),
             self.user.as_ref().map(|user| format!("runs commands as `{user}`")),
             self.max_running.map(|most| format!("runs at most {most} commands at once")),
         ];
@@ -237,43 +226,6 @@ fn plain(cwd: &str, path: &str) -> String {
 
 fn within(dir: &str, path: &str) -> bool {
     path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || dir == "/")
-}
-
-impl Hours {
-    fn open_at(&self, minute: u16) -> bool {
-        let inside = |&(from, to): &(u16, u16)| {
-            if from < to { (from..to).contains(&minute) } else { minute >= from || minute < to }
-        };
-        self.0.is_empty() || self.0.iter().any(inside)
-    }
-
-    fn words(&self) -> String {
-        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-        let spans: Vec<_> = self.0.iter().map(|&(from, to)| format!("{}-{}", clock(from), clock(to))).collect();
-        spans.join(", ")
-    }
-}
-
-impl TryFrom<OneOrMore> for Hours {
-    type Error = String;
-
-    fn try_from(text: OneOrMore) -> Result<Self, String> {
-        let spans = match text {
-            OneOrMore::One(span) => vec![span],
-            OneOrMore::More(spans) => spans,
-        };
-        let minute = |text: &str| {
-            let (hour, minute) = text.trim().split_once(':')?;
-            let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-            (minute < 60 && (hour < 24 || (hour == 24 && minute == 0))).then_some(hour * 60 + minute)
-        };
-        let span = |text: &String| {
-            let (from, to) = text.split_once('-')?;
-            Some((minute(from)?, minute(to)?)).filter(|(from, to)| from != to)
-        };
-        let read = |text: &String| span(text).ok_or_else(|| format!("`{text}` is no span of hours like `08:00-18:00`"));
-        spans.iter().map(read).collect::<Result<_, _>>().map(Self)
-    }
 }
 
 #[cfg(test)]
@@ -360,23 +312,17 @@ mod tests {
 
     #[test]
     fn changes_wait_for_the_hours_and_looking_does_not() {
-        let floor = floor(r#"hours = ["08:00-18:00", "22:30-01:00"]"#);
+        let floor = floor(r#"hours = "08:00-18:00""#);
         let spec = CommandSpec::argv(["x"]);
         let open = |level, hour: u16, minute: u16| floor.forbids(&spec, &reading(level), hour * 60 + minute).is_none();
-        assert!(open(Level::Remediate, 8, 0) && open(Level::Remediate, 23, 0) && open(Level::Remediate, 0, 59));
-        assert!(!open(Level::Remediate, 18, 0) && !open(Level::Destroy, 1, 0) && !open(Level::Remediate, 22, 29));
-        assert!(open(Level::Observe, 3, 0));
+        assert!(open(Level::Remediate, 8, 0) && open(Level::Destroy, 17, 59));
+        assert!(!open(Level::Remediate, 18, 0) && !open(Level::Destroy, 7, 59));
+        assert!(open(Level::Observe, 3, 0) && open(Level::Diagnose, 3, 0));
     }
 
     #[test]
     fn a_floor_with_a_mistake_is_no_floor() {
-        for text in [
-            r#"levels = "observe""#,
-            r#"level = "root""#,
-            r#"hours = "8-18""#,
-            r#"hours = "08:00-08:00""#,
-            r#"hours = "08:00-25:00""#,
-        ] {
+        for text in [r#"levels = "observe""#, r#"level = "root""#, r#"hours = "8-18""#] {
             assert!(toml::from_str::<Floor>(text).is_err(), "{text}");
         }
         let dir = tempfile::tempdir().unwrap();

@@ -17,6 +17,7 @@ pub mod session;
 pub mod floor;
 pub mod gate;
 pub mod hands;
+pub mod hours;
 pub mod journal;
 pub mod policy;
 pub mod run;

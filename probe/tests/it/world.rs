@@ -36,9 +36,12 @@ pub struct World {
     pub key: ProbeKey,
     pub pace: Pace,
     listener: TcpListener,
-    running: Option<(watch::Sender<bool>, JoinHandle<Result<(), ServeFault>>)>,
+    running: Option<Running>,
     commands: u128,
 }
+
+/// A probe in this process: how to tell it to end, and its end.
+type Running = (watch::Sender<bool>, JoinHandle<Result<(), ServeFault>>);
 
 pub fn quick() -> Pace {
     let wait = Duration::from_millis(10);
