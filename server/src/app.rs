@@ -59,8 +59,7 @@ impl App {
         let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
         tokio::spawn(writer);
         let source = config.bundle.clone().map_or(Source::Shipped, Source::Folder);
-        let policy =
-            Policy::open(source, &db, ledger.clone(), events.clone(), metrics.clone(), clock.clone()).await?;
+        let policy = Policy::open(source, &db, ledger.clone(), events.clone(), metrics.clone(), clock.clone()).await?;
         let identity = Identity::open(&db, ledger.clone(), clock.clone(), policy.watch()).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
         let fleet = Fleet::open(db.clone(), ledger.clone(), events.clone(), clock.clone(), vault.clone(), pin).await?;

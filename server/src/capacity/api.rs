@@ -16,7 +16,7 @@ enum Room {
 }
 
 #[derive(Object)]
-pub struct LoadOut {
+pub struct SeatsOut {
     running: u32,
     queued: u32,
     /// Those that run and change something.
@@ -25,7 +25,7 @@ pub struct LoadOut {
 
 #[derive(Object)]
 pub struct CapacityOut {
-    fleet: LoadOut,
+    fleet: SeatsOut,
     /// The busiest probes first.
     probes: Vec<BusyProbe>,
 }
@@ -34,7 +34,7 @@ pub struct CapacityOut {
 pub struct BusyProbe {
     probe: String,
     #[oai(flatten)]
-    load: LoadOut,
+    load: SeatsOut,
 }
 
 pub struct CapacityApi {
@@ -61,7 +61,7 @@ impl CapacityApi {
     }
 }
 
-impl From<Load> for LoadOut {
+impl From<Load> for SeatsOut {
     fn from(load: Load) -> Self {
         Self { running: load.running, queued: load.queued, running_changes: load.changes }
     }

@@ -21,7 +21,7 @@ enum Room {
 
 /// How the server is. Anybody may ask, so it says no more than an operator's monitor needs.
 #[derive(Object)]
-pub struct HealthOut {
+pub struct ServerHealth {
     /// `ok`, or `degraded`: reading goes on, and something of `problems` does not.
     status: String,
     problems: Vec<String>,
@@ -40,10 +40,10 @@ pub struct VersionOut {
 #[derive(ApiResponse)]
 pub enum HealthAnswer {
     #[oai(status = 200)]
-    Ok(Json<HealthOut>),
+    Ok(Json<ServerHealth>),
     /// Commands are refused at the moment.
     #[oai(status = 503)]
-    Degraded(Json<HealthOut>),
+    Degraded(Json<ServerHealth>),
 }
 
 pub struct HouseApi {
@@ -67,7 +67,7 @@ impl HouseApi {
             problems.push(format!("the newest bundle has {refused} fault(s); the last good one decides"));
         }
         let status = if problems.is_empty() { "ok" } else { "degraded" }.to_owned();
-        let body = Json(HealthOut { status, problems, probes_connected: self.app.hub.n_connected() });
+        let body = Json(ServerHealth { status, problems, probes_connected: self.app.hub.n_connected() });
         if log.is_good() { HealthAnswer::Ok(body) } else { HealthAnswer::Degraded(body) }
     }
 

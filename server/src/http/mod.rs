@@ -8,7 +8,7 @@ mod socket;
 mod stream;
 
 use poem::endpoint::BoxEndpoint;
-use poem::middleware::{AddData, SetHeader, SizeLimit};
+use poem::middleware::AddData;
 use poem::{EndpointExt as _, IntoEndpoint as _, Route, get};
 use poem_openapi::{OpenApi, OpenApiService};
 
@@ -22,9 +22,6 @@ use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
 use crate::policy::api::PolicyApi;
 use crate::timeline::api::TimelineApi;
-
-/// The largest body that a request may bring.
-const MAX_BODY: usize = 1024 * 1024;
 
 /// Every operation, in the order in which the documentation shows them.
 fn apis(app: &App) -> impl OpenApi + use<> {
@@ -63,15 +60,10 @@ pub fn endpoint(app: &App) -> BoxEndpoint<'static> {
         .at("/openapi.json", spec)
         .nest("/docs", docs)
         .at("/docs/problems", get(house::codes))
-        .nest("/", service.with(SizeLimit::new(MAX_BODY)))
+        .nest("/", service)
+        .around(shape::shape)
         .with(AddData::new(app.identity.clone()))
         .with(AddData::new(app.clone()))
-        .with(
-            SetHeader::new()
-                .overriding("x-content-type-options", "nosniff")
-                .overriding("referrer-policy", "no-referrer"),
-        )
-        .around(shape::shape)
         .into_endpoint()
         .boxed()
 }

@@ -1,22 +1,28 @@
 //! What every answer has in common: a request id, and for every failure, wherever it comes from, the one error shape.
 
-use poem::error::{MethodNotAllowedError, NotFoundError, SizedLimitError};
+use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::HeaderValue;
-use poem::{Endpoint, IntoResponse as _, Request, Response};
+use poem::{Endpoint, Request, Response};
 use poem_openapi::error::{AuthorizationError, ContentTypeError};
 
 use crate::app::App;
 use crate::error::Problem;
+
+/// The largest body that a request may bring, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
 
 /// Answers, and turns whatever went wrong into a problem.
 pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> poem::Result<Response> {
     let id = request.data::<App>().map(|app| app.clock.request_id());
     let id = id.or_else(|| request.header("x-request-id").map(str::to_owned)).unwrap_or_default();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match next.call(request).await {
-        Ok(response) => response.into_response(),
-        Err(fault) => answer(fault, &id),
+    let answered = match bounded(request).await {
+        Ok(request) => next.call(request).await.map(poem::IntoResponse::into_response),
+        Err(problem) => Err(problem.into()),
     };
+    let mut response = answered.unwrap_or_else(|fault| answer(&fault, &id));
+    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert("referrer-policy", HeaderValue::from_static("no-referrer"));
     tracing::debug!(request.id = id, %method, path, status = response.status().as_u16(), "answered");
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
@@ -24,10 +30,24 @@ pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> po
     Ok(response)
 }
 
-fn answer(fault: poem::Error, id: &str) -> Response {
+/// The request with its body read, if that is not too large. A body may come without its length being said.
+async fn bounded(mut request: Request) -> Result<Request, Problem> {
+    let too_large = || Problem::new("payload-too-large", format!("the body is larger than {MAX_BODY} bytes"));
+    let said = request.header("content-length").and_then(|length| length.parse::<usize>().ok());
+    if said.is_some_and(|length| length > MAX_BODY) {
+        return Err(too_large());
+    }
+    if said.is_some() || request.header("transfer-encoding").is_some() {
+        let body = request.take_body().into_bytes_limit(MAX_BODY).await.map_err(|_| too_large())?;
+        request.set_body(body);
+    }
+    Ok(request)
+}
+
+fn answer(fault: &poem::Error, id: &str) -> Response {
     let problem = match fault.downcast_ref::<Problem>() {
         Some(problem) => problem.clone(),
-        None => name(&fault),
+        None => name(fault),
     };
     if problem.status().is_server_error() {
         tracing::error!(request.id = id, %problem, "a request failed");
@@ -46,9 +66,6 @@ fn name(fault: &poem::Error) -> Problem {
     }
     if fault.is::<MethodNotAllowedError>() {
         return Problem::new("method-not-allowed", "this address does not take this method");
-    }
-    if fault.is::<SizedLimitError>() || fault.status().as_u16() == 413 {
-        return Problem::new("payload-too-large", "the body is larger than 1 MiB");
     }
     if fault.is::<ContentTypeError>() || fault.status().as_u16() == 415 {
         return Problem::new("unsupported-media-type", fault.to_string()).help("send `Content-Type: application/json`");
