@@ -82,7 +82,7 @@ fn parse(name: &str) -> Result<EntityType, ParseErrors> {
 }
 
 impl Vocabulary {
-    /// Reads the schema. That it accepts what the engine supplies is checked with examples, by the caller.
+    /// Reads the schema, and checks that it takes what the engine supplies.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Vec<Fault>> {
         let whole = |message: String| vec![Fault::whole(file, message)];
         let (fragment, _) = SchemaFragment::from_cedarschema_str(text)
@@ -100,7 +100,9 @@ impl Vocabulary {
             let action = Action { uid: uid.clone(), entity: entity.clone(), within, principals, resources };
             actions.insert(AsRef::<str>::as_ref(uid.eid()).to_owned(), action);
         }
-        Ok(Self { schema, types, actions })
+        let vocabulary = Self { schema, types, actions };
+        let faults = super::conform::faults(file, &vocabulary);
+        if faults.is_empty() { Ok(vocabulary) } else { Err(faults) }
     }
 
     pub(crate) fn action(&self, name: &str) -> Option<&Action> {
