@@ -165,7 +165,8 @@ fn conditions(text: &str, tree: &cst::PolicyImpl) -> Vec<Condition> {
     for node in &tree.conds {
         let Some(cond) = node.as_inner() else { continue };
         let unless = matches!(cond.cond.as_inner(), Some(cst::Ident::Unless));
-        let Some(Ok(expr)) = cond.expr.as_ref().map(|expr| expr.to_expr::<ast::ExprBuilder<()>>()) else { continue };
+        let Some(body) = &cond.expr else { continue };
+        let Ok(expr) = body.to_expr::<ast::ExprBuilder<()>>() else { continue };
         let mut conjuncts = Vec::new();
         cut(text, &expr, &mut conjuncts);
         conditions.push(Condition { unless, conjuncts });

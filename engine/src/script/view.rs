@@ -61,6 +61,8 @@ fn known<N: Into<u64>>(value: Option<N>) -> Dynamic {
 }
 
 type Getter = fn(&Inner) -> Dynamic;
+type ProbeGetter = fn(&ProbeLoad) -> Dynamic;
+type GroupGetter = fn(&GroupLoad) -> u32;
 
 fn register_request(engine: &mut Engine) {
     engine.register_type_with_name::<Request>("Request");
@@ -118,7 +120,7 @@ fn register_capacity(engine: &mut Engine) {
         let group = load.0.as_ref().as_ref().and_then(|capacity| capacity.tags.get(name.as_str()).copied());
         group.map_or(Dynamic::UNIT, |group| Dynamic::from(GroupView(group)))
     });
-    let getters: [(&str, fn(&ProbeLoad) -> Dynamic); 14] = [
+    let getters: [(&str, ProbeGetter); 14] = [
         ("status", |it| text(&it.status)),
         ("heartbeat_age_s", |it| known(it.heartbeat_age_s)),
         ("cpus", |it| known(it.cpus)),
@@ -139,7 +141,7 @@ fn register_capacity(engine: &mut Engine) {
             probe.0.as_ref().as_ref().map_or(Dynamic::UNIT, |capacity| get(&capacity.probe))
         });
     }
-    let getters: [(&str, fn(&GroupLoad) -> u32); 5] = [
+    let getters: [(&str, GroupGetter); 5] = [
         ("probes", |it| it.probes),
         ("online", |it| it.online),
         ("running", |it| it.running),
