@@ -194,12 +194,16 @@ fn slice(text: &str, range: Range<usize>) -> String {
 
 impl Reads {
     fn collect(&mut self, expr: &Expr) {
+        let (mut named, mut read) = (0_usize, 0_usize);
         for part in expr.subexpressions() {
             match part.expr_kind() {
+                ExprKind::Var(ast::Var::Context) => named += 1,
                 ExprKind::GetAttr { expr, attr } | ExprKind::HasAttr { expr, attr } if is_context(expr) => {
+                    read += 1;
                     self.context.insert(attr.to_string());
                 }
                 ExprKind::ExtHasAttr { expr, attrs } if is_context(expr) => {
+                    read += 1;
                     self.context.insert(attrs.first().to_string());
                 }
                 ExprKind::BinaryApp { op, arg1, arg2 } if asks_for_members(*op) => {
@@ -209,16 +213,18 @@ impl Reads {
                         self.people.extend(people(arg2));
                     }
                 }
-                // The context as a whole can be anything, so every attribute counts as read.
-                ExprKind::BinaryApp { arg1, arg2, .. } if is_context(arg1) || is_context(arg2) => {
-                    self.context
-                        .extend(["approvals", "breakglass", "mfa", "origin", "reason", "tainted"].map(str::to_owned));
-                }
                 _ => {}
             }
         }
+        // A context that is handed on as a whole can be read anywhere, so every attribute counts as read.
+        if named != read {
+            self.context.extend(ATTRIBUTES.map(str::to_owned));
+        }
     }
 }
+
+/// What changes from one judgement of a request to the next; the rest of the context does not.
+const ATTRIBUTES: [&str; 6] = ["approvals", "breakglass", "mfa", "origin", "reason", "tainted"];
 
 fn asks_for_members(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny)
