@@ -69,27 +69,12 @@ fn examples(vocabulary: &Vocabulary, name: &str) -> Vec<Facts> {
         Ok(_) => Ask::Command(CommandSpec::argv(["true"])),
         Err(_) => Ask::Operation(name.to_owned()),
     };
+    let of = |kind: &str| vocabulary.types.of(kind);
     let mut examples = Vec::new();
-    for full in [false, true] {
-        for kind in PrincipalKind::ALL {
-            for resource in resources(full) {
-                let of = |name: &str| vocabulary.types.of(name);
-                if action.takes(&of(kind.as_str()), &of(resource.kind())) {
-                    let (principal, context) = (principal(kind, full), context(full));
-                    examples.push(Facts { at_ms: 0, principal, ask: ask.clone(), resource, context, capacity: None });
-                    // The first resource that fits shows the context; each principal is shown with it.
-                    break;
-                }
-            }
-        }
-        for resource in resources(full) {
-            let takes = |kind: &PrincipalKind| {
-                action.takes(&vocabulary.types.of(kind.as_str()), &vocabulary.types.of(resource.kind()))
-            };
-            if let Some(kind) = PrincipalKind::ALL.into_iter().find(takes) {
-                let (principal, context) = (principal(kind, full), context(full));
-                examples.push(Facts { at_ms: 0, principal, ask: ask.clone(), resource, context, capacity: None });
-            }
+    for (full, kind) in [false, true].into_iter().flat_map(|full| PrincipalKind::ALL.map(|kind| (full, kind))) {
+        for resource in resources(full).into_iter().filter(|it| action.takes(&of(kind.as_str()), &of(it.kind()))) {
+            let (principal, ask, context) = (principal(kind, full), ask.clone(), context(full));
+            examples.push(Facts { at_ms: 0, principal, ask, resource, context, capacity: None });
         }
     }
     examples
