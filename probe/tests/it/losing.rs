@@ -85,6 +85,49 @@ async fn a_probe_that_is_told_to_end_stops_its_commands_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_probe_that_ends_leaves_new_orders_for_its_next_start() {
+    let (mut world, mut link) = World::new().await.start().await;
+    let (gate, marks) = (world.file("gate"), world.file("marks"));
+    // It takes as long to end as nobody opens the gate.
+    let line =
+        format!("mkfifo {0}; trap 'cat {0}; exit' TERM; echo begun; while :; do sleep 0.01; done", gate.display());
+    let slow = world.shell(&line);
+    link.send(&slow).await;
+    link.wrote(slow.command, "begun\n").await;
+    world.tell_to_end();
+    link.say(&ToProbe::Ping { at_ms: 1 }).await;
+    assert_eq!(link.next().await, ToServer::Pong { at_ms: 1 });
+    let late = world.shell(&format!("echo ran >> {}", marks.display()));
+    link.send(&late).await;
+    link.say(&ToProbe::Ping { at_ms: 2 }).await;
+    assert_eq!(link.next().await, ToServer::Pong { at_ms: 2 });
+    fs::write(&gate, "").unwrap();
+    let result = loop {
+        // The shell may say that TERM ended what it waited for.
+        match link.next().await {
+            ToServer::Result(result) => break result,
+            ToServer::Output(_) => {}
+            other => panic!("expected the end, got {other:?}"),
+        }
+    };
+    assert_eq!((result.command, result.end), (slow.command, End::Interrupted));
+    link.settle(slow.command).await;
+    world.ended().await;
+    assert!(!marks.exists());
+
+    world.serve();
+    let mut link = world.accept_governed().await;
+    link.send(&late).await;
+    loop {
+        match link.next().await {
+            ToServer::Result(result) if result.command == late.command => break,
+            _ => {}
+        }
+    }
+    assert_eq!(fs::read_to_string(marks).unwrap(), "ran\n");
+}
+
+#[tokio::test]
 async fn a_probe_that_was_killed_says_interrupted_ends_the_rest_and_does_not_run_it_again() {
     let mut world = World::new().await;
     let probe = world.process();
