@@ -141,7 +141,8 @@ impl Hands {
             running: inner.running(),
         };
         let judged = gate::judge(&order, &standing);
-        let expires_at_ms = order.expires_at_ms;
+        // An order that came late is remembered from when it came.
+        let expires_at_ms = order.expires_at_ms.max(server_now_ms);
         let entry = |state| Entry { command, digest, expires_at_ms, settled: false, state };
         let (stop, stopped) = watch::channel(None);
         let (entry, running) = match judged {
