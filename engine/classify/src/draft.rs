@@ -413,6 +413,15 @@ impl<'n, 'a> Draft<'n, 'a> {
                     self.raise(Level::Remediate, || format!("`{}` may speak another protocol than HTTP", arg.shown()));
                 }
             }
+            Kind::Format => {
+                if !arg.text.starts_with('+') {
+                    self.raise(Level::Remediate, || "sets what it shows".to_owned());
+                }
+            }
+            Kind::Paged if arg.text.starts_with('+') || !arg.exact && arg.text.is_empty() => {
+                self.doubt(format!("`{}` may be a command to the pager", arg.shown()));
+            }
+            Kind::Paged => self.value(Kind::Path, arg),
             Kind::Variable => {
                 let plain = arg.text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
                 if !arg.exact || !plain || redirects_execution(&arg.text) {
@@ -432,15 +441,15 @@ impl<'n, 'a> Draft<'n, 'a> {
                 self.look(Kind::Path, arg);
                 self.code("runs a file of code");
             }
-            Kind::Line if arg.exact => {
-                self.inner.push(match &self.placeholder {
-                    Some(mark) if arg.text.contains(mark.as_str()) => {
-                        Inner::Unread("code that is filled in as it runs")
-                    }
-                    _ => Inner::Line(arg.text.clone().into_owned()),
-                });
+            Kind::Line => {
+                // What is known of it counts, and so does that there is more.
+                if arg.exact || !arg.text.is_empty() {
+                    self.inner.push(Inner::Line(arg.text.clone().into_owned()));
+                }
+                if !arg.exact {
+                    self.inner.push(Inner::Unread("code that is not known before it runs"));
+                }
             }
-            Kind::Line => self.inner.push(Inner::Unread("code that is not known before it runs")),
             Kind::Code(language) if arg.exact => self.inspect(language, &arg.text),
             Kind::Code(_) => self.code("runs code that is not known before it runs"),
             Kind::Argv | Kind::ArgvOrLine | Kind::Lines => {}
@@ -486,13 +495,14 @@ impl<'n, 'a> Draft<'n, 'a> {
         let mut args: Vec<Arg<'a>> = if fills { args.iter().map(filled).collect() } else { args.to_vec() };
         match kind {
             Kind::Lines => {
-                let exact = args.iter().all(|arg| arg.exact);
-                let line = args.iter().map(|arg| &*arg.text).collect::<Vec<_>>().join(" ");
-                self.inner.push(if exact {
-                    Inner::Line(line)
-                } else {
-                    Inner::Unread("code that is not known before it runs")
-                });
+                let known = args.iter().take_while(|arg| arg.exact).count();
+                let words: Vec<&str> = args.iter().take(known).map(|arg| &*arg.text).collect();
+                if known > 0 {
+                    self.inner.push(Inner::Line(words.join(" ")));
+                }
+                if known < args.len() {
+                    self.inner.push(Inner::Unread("code that is not known before it runs"));
+                }
             }
             Kind::ArgvOrLine
                 if args.first().is_some_and(|arg| arg.exact && (arg.text == "-c" || arg.text == "--command")) =>

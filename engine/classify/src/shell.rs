@@ -402,6 +402,14 @@ fn tokens(code: &str) -> Result<Vec<Token>, Unread> {
                     check_document(code, operator == "<<-", tokens.get(index + 1))?;
                 }
             }
+            // The grammar takes digits before a redirection for a descriptor, and cannot hold a long one.
+            Token::Word(word, _)
+                if word.len() > 9
+                    && word.bytes().all(|c| c.is_ascii_digit())
+                    && matches!(tokens.get(index + 1), Some(Token::Operator(next, _)) if next.starts_with(['<', '>'])) =>
+            {
+                return Err("a descriptor that is too large");
+            }
             Token::Word(word, _) => compound += usize::from(is_reserved(word)),
         }
         after_bracket = bracket;
