@@ -102,7 +102,8 @@ async fn a_probe_that_ends_leaves_new_orders_for_its_next_start() {
     link.say(&ToProbe::Ping { at_ms: 2 }).await;
     assert_eq!(link.next().await, ToServer::Pong { at_ms: 2 });
     fs::write(&gate, "").unwrap();
-    let ToServer::Result(result) = link.next().await else { panic!("expected the end") };
+    let end = link.next().await;
+    let ToServer::Result(result) = end else { panic!("expected the end, got {end:?}") };
     assert_eq!((result.command, result.end), (slow.command, End::Interrupted));
     link.settle(slow.command).await;
     world.ended().await;
