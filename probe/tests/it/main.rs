@@ -6,6 +6,8 @@ mod enrollment;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod losing;
 #[cfg(test)]
 mod orders;
