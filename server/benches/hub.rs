@@ -35,7 +35,10 @@ async fn main() -> anyhow::Result<()> {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let after = server.rss_kib()?;
     let each = (after.saturating_sub(before)) as f64 / n as f64;
-    println!("{}", json!({ "name": "hub: memory", "n": n, "kib_each": (each * 10.0).round() / 10.0, "server_mib": after / 1024 }));
+    println!(
+        "{}",
+        json!({ "name": "hub: memory", "n": n, "kib_each": (each * 10.0).round() / 10.0, "server_mib": after / 1024 })
+    );
 
     for round in 1..=3 {
         let ran = seen.ran.load(Ordering::Relaxed);
@@ -47,10 +50,13 @@ async fn main() -> anyhow::Result<()> {
         }
         let delivered = seconds(asked);
         settled(&server, &group).await?;
-        println!("{}", json!({
-            "name": format!("hub: one command to all, round {round}"), "n": n,
-            "recorded_s": recorded, "ran_s": delivered, "every_result_s": seconds(asked),
-        }));
+        println!(
+            "{}",
+            json!({
+                "name": format!("hub: one command to all, round {round}"), "n": n,
+                "recorded_s": recorded, "ran_s": delivered, "every_result_s": seconds(asked),
+            })
+        );
     }
 
     let cpu = server.cpu_ms()?;

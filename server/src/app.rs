@@ -104,7 +104,7 @@ impl App {
 
 /// Hands the log's newest head to every connected probe now and then, so that each is a witness against a cut log.
 async fn hand_out_checkpoints(app: App) {
-    const ROUND: std::time::Duration = std::time::Duration::from_secs(10);
+    const ROUND: std::time::Duration = std::time::Duration::from_secs(60);
     let mut head = app.ledger.watch();
     while head.changed().await.is_ok() {
         let note = head.borrow_and_update().note.to_string();

@@ -105,6 +105,8 @@ pub struct CommandOut {
     stdout: Option<String>,
     #[oai(skip_serializing_if_is_none)]
     stderr: Option<String>,
+    /// Where its events can be followed as Server-Sent Events.
+    stream: String,
     created_at: DateTime<Utc>,
     /// It does not start after this.
     expires_at: DateTime<Utc>,
@@ -240,6 +242,8 @@ impl CommandApi {
         id: Path<String>,
         /// Answer when the command has ended, or after `wait_s`.
         wait: Query<Option<bool>>,
+        /// Answer at once, to follow the command on its `stream`; the opposite of `wait`.
+        stream: Query<Option<bool>>,
         /// The longest to wait, in seconds: 60 if absent, at most 600.
         wait_s: Query<Option<u64>>,
         /// The same key and body give the first answer again.
@@ -253,7 +257,7 @@ impl CommandApi {
         if matches!(receipt.decision.outcome, Outcome::Deny) && receipt.state == State::Denied {
             return Err(denied(&receipt));
         }
-        let wait = wait.0.unwrap_or(false);
+        let wait = wait.0.unwrap_or(false) && !stream.0.unwrap_or(false);
         if wait {
             self.road.wait(receipt.command, Duration::from_secs(wait_s.0.unwrap_or(60).min(MAX_WAIT_S))).await;
         }
@@ -477,6 +481,7 @@ impl CommandApi {
             result: row.ended,
             stdout: output.map(|output| text(&output.stdout)),
             stderr: output.map(|output| text(&output.stderr)),
+            stream: format!("/api/v1/commands/{}/stream", row.id),
             created_at: at(row.created_at),
             expires_at: at(row.expires_at),
             dispatched_at: row.dispatched_at.map(at),

@@ -31,7 +31,7 @@ impl Road {
             let life = open.life.lock();
             (life.state, life.approval, life.judged)
         };
-        if state != State::Held {
+        if state != State::Held || !open.recorded() {
             return Ok(());
         }
         if self.0.clock.now() >= open.proposal.expires_at {

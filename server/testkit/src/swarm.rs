@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::{SinkExt as _, StreamExt as _};
 use legator_protocol::{
-    CommandResult, End, FloorSummary, Heartbeat, Hello, Order, OrderKey, Output, OutputStream, ProbeId, ProbeKey, Ready,
-    ToProbe, ToServer, answer,
+    CommandResult, End, FloorSummary, Heartbeat, Hello, Order, OrderKey, Output, OutputStream, ProbeId, ProbeKey,
+    Ready, ToProbe, ToServer, answer,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
