@@ -3,13 +3,15 @@
 //! The server is the real binary; the probes are sockets of this process that speak the real wire. Plain HTTP on
 //! loopback: TLS adds its own buffers. `cargo bench -p legator-server --bench hub`; `LEGATOR_BENCH_PROBES` says how many.
 
+mod world;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testkit::bench_server::BenchServer;
-use testkit::swarm::{Seen, enroll, live};
+use world::server::BenchServer;
+use world::swarm::{Seen, enroll, live};
 
 const PORT: u16 = 18_472;
 

@@ -3,13 +3,15 @@
 //! The server is the real binary on SQLite (`synchronous=FULL`); the probe speaks the real wire and pretends to run.
 //! Callers, server and probe share the machine. `cargo bench -p legator-server --bench road`.
 
+mod world;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testkit::bench_server::BenchServer;
-use testkit::swarm::{Seen, enroll, live};
+use world::server::BenchServer;
+use world::swarm::{Seen, enroll, live};
 
 const ROUND: Duration = Duration::from_secs(8);
 

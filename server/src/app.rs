@@ -14,11 +14,11 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::events::Events;
 use crate::fleet::Fleet;
-use crate::http::Certificate;
 use crate::hub::{Hub, SessionEnd, Switchboard};
 use crate::identity::Identity;
 use crate::policy::{self, Policy, Source};
 use crate::telemetry::{By, Metrics};
+use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
 
 /// Every handle of the house. Cheap to clone.

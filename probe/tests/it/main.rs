@@ -6,7 +6,6 @@ mod enrollment;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
-mod idle;
 #[cfg(test)]
 mod losing;
 #[cfg(test)]
