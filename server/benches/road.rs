@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
     for callers in [1, 16, 64] {
         println!("{}", round(&server, &probe, callers).await?);
     }
-    Ok(())
+    server.kill()
 }
 
 async fn round(server: &BenchServer, probe: &str, callers: usize) -> anyhow::Result<serde_json::Value> {
