@@ -261,7 +261,9 @@ impl CommandApi {
         if wait {
             self.road.wait(receipt.command, Duration::from_secs(wait_s.0.unwrap_or(60).min(MAX_WAIT_S))).await;
         }
-        let mut command = self.out(receipt.command, wait).await?;
+        // What was dispatched at once is not judged again, so its decision is at hand.
+        let at_hand = (receipt.state == State::Dispatched && !receipt.repeated).then(|| Arc::clone(&receipt.decision));
+        let mut command = self.out(receipt.command, wait, at_hand).await?;
         command.repeated = receipt.repeated;
         Ok(if command.ended { Asked::Ended(Json(command)) } else { Asked::Open(Json(command)) })
     }
@@ -356,7 +358,7 @@ impl CommandApi {
         output: Query<Option<bool>>,
     ) -> Result<Json<CommandOut>, Problem> {
         let id = self.permitted::<ViewCommands>(&caller.0, &id.0).await?.0;
-        Ok(Json(self.out(id, output.0.unwrap_or(false)).await?))
+        Ok(Json(self.out(id, output.0.unwrap_or(false), None).await?))
     }
 
     /// Every judgement of a command, with the facts that it read.
@@ -447,11 +449,19 @@ impl CommandApi {
         Ok((parsed, permit))
     }
 
-    async fn out(&self, id: CommandId, with_output: bool) -> Result<CommandOut, Problem> {
+    async fn out(
+        &self,
+        id: CommandId,
+        with_output: bool,
+        at_hand: Option<Arc<Decision>>,
+    ) -> Result<CommandOut, Problem> {
         let row = self.road.get(id).await?;
-        let decision = self.road.newest_decision(id).await?.map(|row| row.decision);
+        let decision = match at_hand {
+            Some(decision) => Some(decision),
+            None => self.road.newest_decision(id).await?.map(|row| Arc::new(row.decision)),
+        };
         let output = if with_output { Some(self.road.read_output(id).await?) } else { None };
-        Ok(self.shape(row, decision.as_ref(), output.as_ref()))
+        Ok(self.shape(row, decision.as_deref(), output.as_ref()))
     }
 
     fn shape(&self, row: CommandRow, decision: Option<&Decision>, output: Option<&Output>) -> CommandOut {
