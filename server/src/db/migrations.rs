@@ -60,18 +60,3 @@ mod tests {
         assert_eq!(files, listed);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_migration_is_listed() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-        let mut files: Vec<String> =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        files.sort();
-        let listed: Vec<String> = HISTORY.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
-        assert_eq!(files, listed);
-    }
-}
