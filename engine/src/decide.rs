@@ -5,7 +5,7 @@ use crate::bundle::Bundle;
 use crate::decision::{Classified, Decision, Outcome};
 use crate::explain;
 use crate::facts::{Ask, Facts};
-use crate::guard::{Judgement, Question, missing};
+use crate::guard::{Question, Way, missing};
 use crate::rationale::{Rationale, Verdict};
 
 /// Decides. Pure: the same bundle and the same facts give the same decision, to the byte.
@@ -18,13 +18,6 @@ pub fn decide(bundle: &Bundle, facts: &Facts) -> Decision {
 pub fn decide_plain(bundle: &Bundle, facts: &Facts) -> Decision {
     let classified = classified(bundle, facts);
     decide_classified(bundle, facts, classified, Way::Plain)
-}
-
-/// How the policies that hold are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    Indexed,
-    Plain,
 }
 
 fn classified(bundle: &Bundle, facts: &Facts) -> Option<Classified> {
@@ -56,14 +49,11 @@ fn guarded(bundle: &Bundle, facts: &Facts, said: Option<&Classified>, action: &s
         return (Outcome::Deny, explain::unaskable(&format!("`{action}` is asked for with a command")));
     }
     let guard = &bundle.guard;
-    let question = match Question::new(&guard.vocabulary, action, facts, said) {
+    let question = match Question::new(&guard.vocabulary, action, facts, said, way) {
         Ok(question) => question,
         Err(unaskable) => return (Outcome::Deny, explain::unaskable(&unaskable.to_string())),
     };
-    let now: Judgement = match way {
-        Way::Indexed => guard.judge(&question, &facts.context),
-        Way::Plain => guard.judge_plain(&question, &facts.context),
-    };
+    let now = guard.judge(&question, &facts.context);
     if now.permitted() {
         return (Outcome::Allow, explain::permitted(guard, facts, &question, &now));
     }

@@ -130,6 +130,15 @@ impl Resource {
     pub fn other(kind: OtherKind, id: impl Into<String>) -> Self {
         Self::Other(Other { kind, id: id.into() })
     }
+
+    /// The name of its entity type.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Probe(_) => "Probe",
+            Self::Approval(_) => "Approval",
+            Self::Other(other) => other.kind.as_str(),
+        }
+    }
 }
 
 /// A probe, as policies see it.

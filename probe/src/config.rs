@@ -166,6 +166,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_somebody_else_owns_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("probe.toml");
+        identity().save(&path).unwrap();
+        std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+        let fault = Identity::load(&path).unwrap_err();
+        assert!(matches!(fault, ConfigFault::Guard(GuardFault::Owner { owner: 12_345, .. })), "{fault}");
+    }
+
+    #[test]
     fn a_broken_file_is_named_without_its_key() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("probe.toml");

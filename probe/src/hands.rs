@@ -63,6 +63,9 @@ struct Known {
     running: Option<watch::Sender<Option<Stop>>>,
 }
 
+/// How long a cancellation of a command that never came is remembered: no order lives longer.
+const NEVER_CAME_MS: u64 = 8 * 24 * 60 * 60 * 1000;
+
 /// What an order came to.
 #[derive(Debug)]
 pub enum Taken {
@@ -141,7 +144,8 @@ impl Hands {
             running: inner.running(),
         };
         let judged = gate::judge(&order, &standing);
-        let expires_at_ms = order.expires_at_ms;
+        // An order that came late is remembered from when it came.
+        let expires_at_ms = order.expires_at_ms.max(server_now_ms);
         let entry = |state| Entry { command, digest, expires_at_ms, settled: false, state };
         let (stop, stopped) = watch::channel(None);
         let (entry, running) = match judged {
@@ -280,9 +284,39 @@ impl Hands {
         spool::remove(&self.spool(command));
     }
 
-    /// Stops a command; one that is not running is left as it is.
-    pub fn cancel(&self, command: CommandId) {
-        self.stop(Stop::Canceled, |id| id == command);
+    /// Stops a command that runs, and leaves one that ended as it is. One that never came is noted as canceled, so that
+    /// an order that is still on its way finds its end here and never starts.
+    pub fn cancel(self: &Arc<Self>, command: CommandId, server_now_ms: u64) -> Taken {
+        let mut inner = self.lock();
+        if inner.known.contains_key(&command) || inner.draining {
+            drop(inner);
+            self.stop(Stop::Canceled, |id| id == command);
+            return Taken::Nothing;
+        }
+        let at_ms = clock::now_ms();
+        let result = CommandResult {
+            command,
+            end: End::Canceled,
+            started_at_ms: at_ms,
+            ended_at_ms: at_ms,
+            chunks: 0,
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            truncated: false,
+            seen: Vec::new(),
+        };
+        let entry = Entry {
+            command,
+            digest: String::new(),
+            expires_at_ms: server_now_ms.saturating_add(NEVER_CAME_MS),
+            settled: false,
+            state: State::Ended { result },
+        };
+        inner.known.insert(command, Known { entry: entry.clone(), kept: false, chunks: 0, running: None });
+        drop(inner);
+        let hands = Arc::clone(self);
+        tokio::spawn(async move { hands.keep(entry).await });
+        Taken::Follow { command, next_chunk: 0 }
     }
 
     /// Takes no more orders and stops what runs.

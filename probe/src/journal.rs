@@ -19,7 +19,7 @@ pub struct Entry {
     pub command: CommandId,
     /// SHA-256 (hex) of the order's bytes.
     pub digest: String,
-    /// By the server's clock.
+    /// Until when the order could have started, but not before it was taken; both by the server's clock.
     pub expires_at_ms: u64,
     /// Whether the server keeps the end, so that this copy need not be sent again.
     #[serde(default)]

@@ -119,6 +119,26 @@ mod tests {
     }
 
     #[test]
+    fn neither_table_can_talk_the_other_down() {
+        let set = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let class = |level, known, effects: &[&str]| Classification {
+            level,
+            parsed: true,
+            known,
+            programs: set(&["wipe"]),
+            effects: set(effects),
+            targets: set(&[]),
+            parts: Vec::new(),
+            look: Vec::new(),
+        };
+        let (lax, strict) = (class(Level::Observe, true, &[]), class(Level::Destroy, false, &["disk.wipe"]));
+        for reading in [stricter(lax.clone(), strict.clone()), stricter(strict, lax)] {
+            assert_eq!((reading.level, reading.known, reading.parsed), (Level::Destroy, false, true));
+            assert!(reading.effects.contains("disk.wipe") && reading.programs.contains("wipe"));
+        }
+    }
+
+    #[test]
     fn a_broken_file_falls_back_to_the_lowest_ceiling() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("policy.json");

@@ -280,20 +280,26 @@ impl Ears<'_> {
         }
     }
 
+    async fn answer(&self, taken: Taken) {
+        match taken {
+            Taken::Follow { command, next_chunk } => {
+                lock(self.courier).follow(command, next_chunk);
+                self.voice.hands.wake();
+            }
+            Taken::Say(message) => self.say(message).await,
+            Taken::Nothing => {}
+        }
+    }
+
     async fn hear(&self, message: ToProbe) {
         let hands = &self.voice.hands;
         match message {
-            ToProbe::Command { sealed, next_chunk } => match hands.take(&sealed, next_chunk, self.clock.now_ms()) {
-                Taken::Follow { command, next_chunk } => {
-                    lock(self.courier).follow(command, next_chunk);
-                    hands.wake();
-                }
-                Taken::Say(message) => self.say(message).await,
-                Taken::Nothing => {}
-            },
+            ToProbe::Command { sealed, next_chunk } => {
+                self.answer(hands.take(&sealed, next_chunk, self.clock.now_ms())).await;
+            }
             ToProbe::Cancel { command, reason } => {
                 tracing::info!(command.id = %command, reason, "the server cancels a command");
-                hands.cancel(command);
+                self.answer(hands.cancel(command, self.clock.now_ms())).await;
             }
             ToProbe::Settled { command } => {
                 hands.settle(command);

@@ -31,6 +31,8 @@ pub(crate) struct Draft<'n, 'a> {
     instead: Option<Level>,
     first: Option<Kind>,
     placeholder: Option<String>,
+    /// An option that the table does not list, though it allows them.
+    unlisted: Option<String>,
     n_operands: usize,
     last_operand: Option<Arg<'a>>,
     pub unknown: bool,
@@ -53,6 +55,7 @@ impl<'n, 'a> Draft<'n, 'a> {
             instead: None,
             first: None,
             placeholder: None,
+            unlisted: None,
             n_operands: 0,
             last_operand: None,
             unknown: false,
@@ -72,7 +75,7 @@ impl<'n, 'a> Draft<'n, 'a> {
         let bare = if self.n_operands == 0 { self.node.bare } else { None };
         let own = self.instead.or(bare).unwrap_or(self.node.level);
         match &self.raised_by {
-            Some(why) if self.raised > own => (self.raised, why.clone()),
+            Some(why) if self.raised > own || self.unknown && self.raised == own => (self.raised, why.clone()),
             _ => (own.max(self.raised), self.node.why.clone().unwrap_or_else(|| plain_reason(own).to_owned())),
         }
     }
@@ -101,7 +104,7 @@ impl<'n, 'a> Draft<'n, 'a> {
                     if self.risky() {
                         self.doubt(format!("`{}` could turn into an option", arg.shown()));
                     }
-                } else if arg.text.len() > 1 && (arg.text.starts_with('-') || self.node.opts.contains_key(&*arg.text)) {
+                } else if arg.text.len() > 1 && arg.text.starts_with('-') || self.node.opts.contains_key(&*arg.text) {
                     match style {
                         Style::Gnu if arg.text.starts_with("--") => self.long(arg, args, &mut at),
                         Style::Gnu if arg.text.starts_with('-') => self.cluster(arg, args, &mut at),
@@ -109,6 +112,10 @@ impl<'n, 'a> Draft<'n, 'a> {
                     }
                     continue;
                 }
+            }
+            if style == Style::None && !arg.exact && !self.node.opts.is_empty() && (arg.many || !arg.text.contains('='))
+            {
+                self.doubt(format!("`{}` could turn into an option", arg.shown()));
             }
             if self.assignment(arg, args, &mut at) {
                 continue;
@@ -151,7 +158,11 @@ impl<'n, 'a> Draft<'n, 'a> {
         if !self.node.subs.is_empty() && place < self.node.before.len() {
             return self.node.before.get(place).copied().unwrap_or(Kind::Text);
         }
-        self.node.operand(place).unwrap_or(Kind::Text)
+        match self.node.operand(place) {
+            // `taskset -p MASK PID` runs nothing.
+            Some(kind) if self.first.is_some() && kind.takes_the_rest() => Kind::Text,
+            kind => kind.unwrap_or(Kind::Text),
+        }
     }
 
     /// Whether what is known of an inexact word settles which option it is.
@@ -236,6 +247,8 @@ impl<'n, 'a> Draft<'n, 'a> {
         }
         if known || self.node.unlisted == Unlisted::Closed {
             self.doubt(format!("the table does not know the option `{name}`"));
+        } else {
+            self.unlisted = Some(name.to_owned());
         }
     }
 
@@ -263,10 +276,12 @@ impl<'n, 'a> Draft<'n, 'a> {
                     let value = glued.then(|| arg.after(after));
                     return self.option(&name, opt, value.as_ref(), args, at);
                 }
+                // `-U3`: a number belongs to the letter before it.
+                None if c.is_ascii_digit() && index > 1 => {}
                 None if self.node.unlisted == Unlisted::Closed => {
                     self.doubt(format!("the table does not know the option `{name}`"));
                 }
-                None => {}
+                None => self.unlisted = Some(name),
             }
         }
     }
@@ -321,6 +336,10 @@ impl<'n, 'a> Draft<'n, 'a> {
                 value.as_ref().map(|value| value.text.clone().into_owned()).filter(|text| !text.is_empty());
         }
         let Some(kind) = opt.kind else { return };
+        // With `-e` or `-f` the first operand is no longer the program.
+        if matches!(kind, Kind::Code(_) | Kind::Script) && matches!(self.node.operand(0), Some(Kind::Code(_))) {
+            self.first = Some(Kind::Path);
+        }
         match opt.value {
             Arity::Until => {}
             // It says what the first operand is: `sh -c`, `flock … -c`.
@@ -361,6 +380,45 @@ impl<'n, 'a> Draft<'n, 'a> {
                 if holds_secrets(&arg.text) {
                     self.effect("secret");
                     self.raise(Level::Diagnose, || "reads secrets".to_owned());
+                }
+            }
+            Kind::Plain => {
+                self.target(arg);
+                if !arg.exact || !arg.text.chars().all(|c| c.is_alphanumeric() || "_-./:,@{}%+=".contains(c)) {
+                    self.doubt(format!("`{}` is not a plain word", arg.shown()));
+                }
+            }
+            Kind::Archive => {
+                self.target(arg);
+                self.look(Kind::Path, arg);
+                if place(&arg.text) == Place::Device {
+                    self.effect("disk");
+                    self.raise(Level::Destroy, || "may write over a device".to_owned());
+                } else if !arg.exact || arg.text.contains(':') {
+                    self.raise(Level::Remediate, || "may be on another machine".to_owned());
+                }
+            }
+            Kind::Sysctl => {
+                self.target(arg);
+                if !arg.exact || arg.text.contains('=') {
+                    self.raise(Level::Remediate, || "sets a kernel setting".to_owned());
+                }
+            }
+            Kind::Url => {
+                self.target(arg);
+                if holds_secrets(&arg.text) {
+                    self.effect("secret");
+                }
+                if !fetches_only(arg) {
+                    self.raise(Level::Remediate, || format!("`{}` may speak another protocol than HTTP", arg.shown()));
+                }
+            }
+            Kind::Variable => {
+                let plain = arg.text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+                if !arg.exact || !plain || redirects_execution(&arg.text) {
+                    self.raise(Level::Remediate, || {
+                        "sets a variable that is evaluated or redirects execution".to_owned()
+                    });
                 }
             }
             Kind::Write => self.write(arg),
@@ -419,6 +477,11 @@ impl<'n, 'a> Draft<'n, 'a> {
             }
             _ => arg.clone(),
         };
+        // `kubectl exec pod -- ls`
+        let args = match args.split_first() {
+            Some((first, rest)) if first.exact && first.text == "--" => rest,
+            _ => args,
+        };
         let fills = self.node.appends || self.node.style == Style::Single;
         let mut args: Vec<Arg<'a>> = if fills { args.iter().map(filled).collect() } else { args.to_vec() };
         match kind {
@@ -448,6 +511,12 @@ impl<'n, 'a> Draft<'n, 'a> {
     }
 
     fn close(&mut self, input: Option<&str>) {
+        // What one option makes harmless, another that is not listed may undo: `hdparm -I -W0`.
+        if self.instead.is_some_and(|level| level < self.node.level)
+            && let Some(name) = self.unlisted.take()
+        {
+            self.doubt(format!("the table does not know the option `{name}`"));
+        }
         if let Some(kind) = self.node.last
             && self.n_operands > 1
             && let Some(arg) = self.last_operand.take()
@@ -455,13 +524,17 @@ impl<'n, 'a> Draft<'n, 'a> {
             self.value(kind, &arg);
         }
         if let Some(language) = self.node.stdin
-            && self.n_operands == 0
+            && self.n_operands <= self.node.operands.iter().position(|kind| kind.takes_the_rest()).unwrap_or(0)
             && self.instead.is_none()
             && self.inner.is_empty()
         {
             match (language, input) {
                 (Language::Shell, Some(code)) => self.inner.push(Inner::Line(code.to_owned())),
-                (language, Some(code)) => self.inspect(language, code),
+                (language, Some(code)) => {
+                    let found = code::inspect(language, code);
+                    self.instead = found.read.then_some(found.level);
+                    self.inspect(language, code);
+                }
                 (_, None) => self.code("runs code that it reads"),
             }
         }
@@ -513,7 +586,7 @@ impl<'n, 'a> Draft<'n, 'a> {
     }
 
     fn target(&mut self, arg: &Arg<'_>) {
-        if arg.exact && !arg.text.is_empty() {
+        if arg.exact && arg.text.contains(|c: char| c.is_alphanumeric()) {
             self.targets.push(arg.text.clone().into_owned());
         }
     }
@@ -527,7 +600,23 @@ impl<'n, 'a> Draft<'n, 'a> {
     }
 }
 
+/// Whether an address is fetched by a protocol that only asks. `gopher://` can say anything to anybody.
+fn fetches_only(arg: &Arg<'_>) -> bool {
+    let text = arg.text.to_ascii_lowercase();
+    match text.split_once("://") {
+        Some((scheme, _)) => matches!(scheme, "http" | "https" | "ftp" | "ftps" | "file"),
+        // Without a scheme, the first letters of a host name can choose one.
+        None => {
+            let guessed = ["dict.", "ldap.", "imap.", "smtp.", "pop3.", "ftp."];
+            arg.exact && !text.starts_with(['{', '[']) && !guessed.iter().any(|prefix| text.starts_with(prefix))
+        }
+    }
+}
+
 fn matches(pattern: &str, text: &str) -> bool {
+    if let Some(inside) = pattern.strip_prefix('*').and_then(|rest| rest.strip_suffix('*')) {
+        return text.contains(inside);
+    }
     match pattern.strip_suffix('*') {
         Some(prefix) => text.starts_with(prefix),
         None => pattern == text,

@@ -16,7 +16,7 @@ use manifest::Manifest;
 use crate::cases::{self, Case};
 use crate::guard::{Guard, Vocabulary};
 use crate::rationale::{Effect, Span};
-use crate::script::Admission;
+use crate::script::{Abort, Admission};
 
 /// What decides. Shared by `Arc`; nothing in it changes.
 pub struct Bundle {
@@ -69,6 +69,16 @@ impl Bundle {
     /// Files that a bundle does not know (a README, a `.gitignore`) are left out, and out of the revision. A bundle
     /// without a schema gets the one that ships.
     pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Bundle, Vec<Fault>> {
+        Self::read(files, None)
+    }
+
+    /// The same, with a question that is asked now and then while a script runs: `true` ends it, and a script that is
+    /// ended denies. Operations are counted in any case; this is for a host that has a clock.
+    pub fn load_interruptible(files: &BTreeMap<String, Vec<u8>>, abort: Abort) -> Result<Bundle, Vec<Fault>> {
+        Self::read(files, Some(abort))
+    }
+
+    fn read(files: &BTreeMap<String, Vec<u8>>, abort: Option<Abort>) -> Result<Bundle, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut known: BTreeMap<String, Vec<u8>> = files
             .iter()
@@ -101,9 +111,9 @@ impl Bundle {
             }));
             Table::default()
         });
-        let admission = Admission::load(&manifest.admission, of("scripts/admission/", ".rhai"), &mut faults);
+        let admission = Admission::load(&manifest.admission, abort, of("scripts/admission/", ".rhai"), &mut faults);
         let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
-        let guard = match Vocabulary::parse(SCHEMA, schema) {
+        let guard = match Vocabulary::parse(SCHEMA, schema, SHIPPED_SCHEMA) {
             Ok(vocabulary) => Some(Guard::load(vocabulary, &of("policies/", ".cedar").collect(), &mut faults)),
             Err(wrong) => {
                 faults.extend(wrong);

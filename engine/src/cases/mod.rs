@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use format::{Case, parse};
 
 use crate::Bundle;
-use crate::decide::{Way, decide_classified};
+use crate::decide::decide_classified;
 use crate::decision::{Decision, Outcome};
 use crate::facts::Facts;
+use crate::guard::Way;
 
 /// What became of a bundle's cases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

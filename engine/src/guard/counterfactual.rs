@@ -2,7 +2,8 @@
 
 use legator_protocol::Level;
 
-use super::{Guard, Judgement, Question, missing};
+use super::policy::Reads;
+use super::{Guard, Judgement, Question, Way, missing};
 use crate::decision::Classified;
 use crate::facts::{Ask, Context, Facts, Origin};
 use crate::rationale::Counterfactual;
@@ -26,11 +27,16 @@ impl Guard {
         most: u32,
     ) -> Option<Counterfactual> {
         let mut waits = None;
+        // Where people can be waited for, the change and they may have to come together.
+        let held_back = classified.is_some();
         for change in changes(&facts.context) {
-            if !self.could_turn(now, |reads| reads.context.contains(change.attribute)) {
+            let turned = |reads: &Reads| {
+                reads.context.contains(change.attribute) || (held_back && reads.context.contains("approvals"))
+            };
+            if !self.reads(now, change.attribute) || !self.could_turn(question, now, turned) {
                 continue;
             }
-            let after = self.judge_among(now.candidates.clone(), question, &change.context);
+            let after = self.judge_again(now, question, &change.context);
             let people = match after.permitted() {
                 true => 0,
                 false if waits.is_some() => continue,
@@ -46,7 +52,7 @@ impl Guard {
             waits = Some(found);
         }
         if let (Ask::Command(_), Some(classified)) = (&facts.ask, classified) {
-            match self.lower(facts, classified, most) {
+            match self.lower(facts, classified, question.way, most) {
                 Some((0, found)) => return Some(found),
                 Some((_, found)) if waits.is_none() => waits = Some(found),
                 _ => {}
@@ -56,11 +62,13 @@ impl Guard {
     }
 
     /// A command of a lower level, the highest that passes.
-    fn lower(&self, facts: &Facts, classified: &Classified, most: u32) -> Option<(u32, Counterfactual)> {
+    fn lower(&self, facts: &Facts, classified: &Classified, way: Way, most: u32) -> Option<(u32, Counterfactual)> {
         let mut waits = None;
         for level in Level::ALL.into_iter().rev().filter(|level| *level < classified.level) {
             let lower = Classified { level, ..classified.clone() };
-            let Ok(question) = Question::new(&self.vocabulary, level.as_str(), facts, Some(&lower)) else { continue };
+            let Ok(question) = Question::new(&self.vocabulary, level.as_str(), facts, Some(&lower), way) else {
+                continue;
+            };
             let after = self.judge(&question, &facts.context);
             let found = |people| said("command.level", classified.level.as_str(), level.as_str(), people);
             if after.permitted() {

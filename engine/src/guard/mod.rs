@@ -2,6 +2,7 @@
 //! Never: permits on an error. Cedar skips a policy that errs, so an erring `forbid` would open the gate.
 
 mod clause;
+mod conform;
 mod counterfactual;
 mod people;
 mod policy;
@@ -11,8 +12,9 @@ mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::{Authorizer, PolicySet, ValidationMode, Validator};
-use cedar_policy_core::ast::{Expr, Literal, ValueKind};
+use cedar_policy::{PolicySet, ValidationMode, Validator};
+use cedar_policy_core::ast::{Expr, Literal, PolicyID, ValueKind};
+use cedar_policy_core::authorizer::{AuthorizationError, Authorizer, Decision};
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
@@ -33,6 +35,13 @@ pub(crate) struct Guard {
     policies: Vec<Guardrail>,
     slices: Slices,
     whole: PolicySet,
+}
+
+/// How the policies that hold are found: through the index, or by plain Cedar, which is slow and the oracle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Indexed,
+    Plain,
 }
 
 /// What the policies say to one request: numbers of policies, in the order of the bundle.
@@ -97,13 +106,23 @@ impl Guard {
         self.policies.iter().map(|guardrail| &guardrail.info)
     }
 
-    /// Which policies hold, looking only at those whose scope the request meets.
+    /// Which policies hold.
     pub(crate) fn judge(&self, question: &Question, context: &Context) -> Judgement {
-        self.judge_among(self.slices.candidates(question), question, context)
+        match question.way {
+            Way::Indexed => self.judge_among(self.slices.candidates(question), question, context),
+            Way::Plain => self.judge_plain(question, context),
+        }
     }
 
-    /// The same with candidates that are already known: a changed context does not change them.
-    pub(crate) fn judge_among(&self, candidates: Vec<u32>, question: &Question, context: &Context) -> Judgement {
+    /// The same for another context: candidates do not depend on it.
+    pub(crate) fn judge_again(&self, now: &Judgement, question: &Question, context: &Context) -> Judgement {
+        match question.way {
+            Way::Indexed => self.judge_among(now.candidates.clone(), question, context),
+            Way::Plain => self.judge_plain(question, context),
+        }
+    }
+
+    fn judge_among(&self, candidates: Vec<u32>, question: &Question, context: &Context) -> Judgement {
         let mut judgement = Judgement::default();
         let evaluator = Evaluator::new(question.request(context), &question.entities, Extensions::all_available());
         for &n in &candidates {
@@ -125,30 +144,29 @@ impl Guard {
     }
 
     /// Plain Cedar over the whole set: the oracle that the index is held against.
-    pub(crate) fn judge_plain(&self, question: &Question, context: &Context) -> Judgement {
+    fn judge_plain(&self, question: &Question, context: &Context) -> Judgement {
         let numbers: BTreeMap<&str, u32> =
             (0..).zip(&self.policies).map(|(n, guardrail)| (guardrail.info.id.as_str(), n)).collect();
-        let number = |id: &str| numbers.get(id).copied().unwrap_or(u32::MAX);
-        let request = cedar_policy::Request::from(question.request(context));
-        let entities = cedar_policy::Entities::from(question.entities.clone());
-        let answer = Authorizer::new().is_authorized(&request, &self.whole, &entities);
-        let mut judgement =
-            Judgement { candidates: (0..).zip(&self.policies).map(|(n, _)| n).collect(), ..Judgement::default() };
-        for reason in answer.diagnostics().reason() {
-            let n = number(reason.as_ref());
-            match self.policies.get(n as usize).map(|guardrail| guardrail.info.effect) {
-                Some(Effect::Permit) => judgement.permits.push(n),
-                Some(Effect::Forbid) => judgement.forbids.push(n),
-                None => judgement.errors.push((n, format!("Cedar names a policy that is not there: `{reason}`"))),
-            }
-        }
-        for error in answer.diagnostics().errors() {
-            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-            judgement.errors.push((number(error.policy_id().as_ref()), error.inner().to_string()));
+        let number = |id: &PolicyID| numbers.get(id.as_ref()).copied().unwrap_or(u32::MAX);
+        let answer =
+            Authorizer::new().is_authorized_core(question.request(context), self.whole.as_ref(), &question.entities);
+        let mut judgement = Judgement {
+            permits: answer.satisfied_permits.keys().map(number).collect(),
+            forbids: answer.satisfied_forbids.keys().map(number).collect(),
+            errors: Vec::new(),
+            candidates: (0..).zip(&self.policies).map(|(n, _)| n).collect(),
+        };
+        for error in &answer.errors {
+            let AuthorizationError::PolicyEvaluationError { id, error } = error;
+            judgement.errors.push((number(id), error.to_string()));
         }
         judgement.permits.sort_unstable();
         judgement.forbids.sort_unstable();
         judgement.errors.sort_unstable();
+        let allowed = answer.concretize().decision == Decision::Allow;
+        if judgement.errors.is_empty() && allowed != judgement.permitted() {
+            judgement.errors.push((u32::MAX, "Cedar decides otherwise than the policies that hold".to_owned()));
+        }
         judgement
     }
 
@@ -191,7 +209,7 @@ impl Guard {
     }
 
     /// Whether a change of what `touches` asks about could turn this judgement: nothing that forbids may be deaf to it.
-    fn could_turn(&self, judgement: &Judgement, touches: impl Fn(&policy::Reads) -> bool) -> bool {
+    fn could_turn(&self, question: &Question, judgement: &Judgement, touches: impl Fn(&policy::Reads) -> bool) -> bool {
         let hears = |n: &u32| self.policies.get(*n as usize).is_some_and(|guardrail| touches(&guardrail.reads));
         let permits = || {
             judgement
@@ -199,9 +217,19 @@ impl Guard {
                 .iter()
                 .any(|n| hears(n) && self.policies.get(*n as usize).is_some_and(|it| it.info.effect == Effect::Permit))
         };
+        // The oracle takes no short cuts.
+        if question.way == Way::Plain {
+            return true;
+        }
         judgement.errors.is_empty()
             && judgement.forbids.iter().all(hears)
             && (!judgement.permits.is_empty() || permits())
+    }
+
+    /// Whether any policy that was looked at reads this attribute of the context.
+    fn reads(&self, judgement: &Judgement, attribute: &str) -> bool {
+        let reads = |n: &u32| self.policies.get(*n as usize).is_some_and(|it| it.reads.context.contains(attribute));
+        judgement.candidates.iter().any(reads)
     }
 
     /// Groups and people that the candidates name as approvers.

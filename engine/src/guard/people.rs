@@ -26,7 +26,7 @@ pub(crate) fn missing(
     now: &Judgement,
     most: u32,
 ) -> Option<Missing> {
-    if !guard.could_turn(now, |reads| reads.context.contains("approvals")) {
+    if !guard.could_turn(question, now, |reads| reads.context.contains("approvals")) {
         return None;
     }
     let (groups, mut people) = guard.named_approvers(now);
@@ -103,6 +103,6 @@ impl Trial<'_> {
         // No id of a person has a space in it, so these are nobody.
         approvals.by.extend((1..=anyone).map(|n| format!("any person {n}")));
         let context = Context { approvals, ..self.context.clone() };
-        self.guard.judge_among(self.now.candidates.clone(), self.question, &context)
+        self.guard.judge_again(self.now, self.question, &context)
     }
 }

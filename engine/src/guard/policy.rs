@@ -165,7 +165,8 @@ fn conditions(text: &str, tree: &cst::PolicyImpl) -> Vec<Condition> {
     for node in &tree.conds {
         let Some(cond) = node.as_inner() else { continue };
         let unless = matches!(cond.cond.as_inner(), Some(cst::Ident::Unless));
-        let Some(Ok(expr)) = cond.expr.as_ref().map(|expr| expr.to_expr::<ast::ExprBuilder<()>>()) else { continue };
+        let Some(body) = &cond.expr else { continue };
+        let Ok(expr) = body.to_expr::<ast::ExprBuilder<()>>() else { continue };
         let mut conjuncts = Vec::new();
         cut(text, &expr, &mut conjuncts);
         conditions.push(Condition { unless, conjuncts });
@@ -193,12 +194,16 @@ fn slice(text: &str, range: Range<usize>) -> String {
 
 impl Reads {
     fn collect(&mut self, expr: &Expr) {
+        let (mut named, mut read) = (0_usize, 0_usize);
         for part in expr.subexpressions() {
             match part.expr_kind() {
+                ExprKind::Var(ast::Var::Context) => named += 1,
                 ExprKind::GetAttr { expr, attr } | ExprKind::HasAttr { expr, attr } if is_context(expr) => {
+                    read += 1;
                     self.context.insert(attr.to_string());
                 }
                 ExprKind::ExtHasAttr { expr, attrs } if is_context(expr) => {
+                    read += 1;
                     self.context.insert(attrs.first().to_string());
                 }
                 ExprKind::BinaryApp { op, arg1, arg2 } if asks_for_members(*op) => {
@@ -208,16 +213,18 @@ impl Reads {
                         self.people.extend(people(arg2));
                     }
                 }
-                // The context as a whole can be anything, so every attribute counts as read.
-                ExprKind::BinaryApp { arg1, arg2, .. } if is_context(arg1) || is_context(arg2) => {
-                    self.context
-                        .extend(["approvals", "breakglass", "mfa", "origin", "reason", "tainted"].map(str::to_owned));
-                }
                 _ => {}
             }
         }
+        // A context that is handed on as a whole can be read anywhere, so every attribute counts as read.
+        if named != read {
+            self.context.extend(ATTRIBUTES.map(str::to_owned));
+        }
     }
 }
+
+/// What changes from one judgement of a request to the next; the rest of the context does not.
+const ATTRIBUTES: [&str; 6] = ["approvals", "breakglass", "mfa", "origin", "reason", "tainted"];
 
 fn asks_for_members(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny)

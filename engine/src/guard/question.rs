@@ -9,6 +9,7 @@ use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
 use cedar_policy_core::extensions::Extensions;
 use legator_protocol::{CommandSpec, Invocation};
 
+use super::Way;
 use super::vocabulary::{Types, Vocabulary};
 use crate::decision::Classified;
 use crate::facts::{Approvals, Ask, Context, Facts, Principal, Resource};
@@ -19,6 +20,7 @@ pub(crate) struct Question {
     pub(crate) action: EntityUID,
     pub(crate) resource: Party,
     pub(crate) entities: Entities,
+    pub(crate) way: Way,
     command: Option<Value>,
     time: Value,
     types: Arc<ContextTypes>,
@@ -62,6 +64,7 @@ impl Question {
         action: &str,
         facts: &Facts,
         classified: Option<&Classified>,
+        way: Way,
     ) -> Result<Self, Unaskable> {
         let types = &vocabulary.types;
         let (principal, principal_entity) = principal(types, &facts.principal);
@@ -84,7 +87,7 @@ impl Question {
         };
         let types = Arc::new(ContextTypes { user: types.of("User") });
         let action = asked.uid.clone();
-        Ok(Self { principal, action, resource, entities, command, time: time(facts.at_ms), types })
+        Ok(Self { principal, action, resource, entities, way, command, time: time(facts.at_ms), types })
     }
 
     /// The request with this context, for Cedar's evaluator.

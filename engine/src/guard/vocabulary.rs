@@ -1,11 +1,10 @@
 //! What policies can speak of: the schema, its actions, and the entity types that the engine supplies.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use cedar_policy::{Schema, SchemaFragment};
 use cedar_policy_core::ast::{Eid, Entity, EntityType, EntityUID, Name};
-use cedar_policy_core::parser::err::ParseErrors;
 use miette::Diagnostic;
 
 use crate::bundle::Fault;
@@ -23,13 +22,13 @@ pub(crate) struct Action {
     pub(crate) entity: Entity,
     /// Itself and every group that it is in.
     pub(crate) within: Vec<EntityUID>,
-    principals: BTreeSet<String>,
-    resources: BTreeSet<String>,
+    principals: Vec<EntityType>,
+    resources: Vec<EntityType>,
 }
 
 impl Action {
     pub(crate) fn takes(&self, principal: &EntityType, resource: &EntityType) -> bool {
-        self.principals.contains(&principal.to_string()) && self.resources.contains(&resource.to_string())
+        self.principals.contains(principal) && self.resources.contains(resource)
     }
 }
 
@@ -59,7 +58,7 @@ const TYPES: [&str; 16] = [
 ];
 
 impl Types {
-    fn new() -> Result<Self, ParseErrors> {
+    fn new() -> Result<Self, String> {
         let mut named = BTreeMap::new();
         for name in TYPES.into_iter().chain(["Token", "User"]) {
             named.insert(name, parse(name)?);
@@ -77,13 +76,13 @@ impl Types {
     }
 }
 
-fn parse(name: &str) -> Result<EntityType, ParseErrors> {
-    Ok(EntityType::from(Name::parse_unqualified_name(name)?))
+fn parse(name: &str) -> Result<EntityType, String> {
+    Ok(EntityType::from(Name::parse_unqualified_name(name).map_err(|error| error.to_string())?))
 }
 
 impl Vocabulary {
-    /// Reads the schema. That it accepts what the engine supplies is checked with examples, by the caller.
-    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Vec<Fault>> {
+    /// Reads the schema, and checks that it takes what the engine supplies.
+    pub(crate) fn parse(file: &str, text: &str, shipped: &str) -> Result<Self, Vec<Fault>> {
         let whole = |message: String| vec![Fault::whole(file, message)];
         let (fragment, _) = SchemaFragment::from_cedarschema_str(text)
             .map_err(|error| faults_of(file, text, &error, "the schema cannot be read"))?;
@@ -95,12 +94,15 @@ impl Vocabulary {
         let mut actions = BTreeMap::new();
         for entity in entities.iter() {
             let uid = entity.uid().clone();
-            let (principals, resources) = applies_to(&schema, &uid);
+            let (principals, resources) = applies_to(&schema, &types, &uid);
             let within = std::iter::once(uid.clone()).chain(entity.ancestors().cloned()).collect();
             let action = Action { uid: uid.clone(), entity: entity.clone(), within, principals, resources };
             actions.insert(AsRef::<str>::as_ref(uid.eid()).to_owned(), action);
         }
-        Ok(Self { schema, types, actions })
+        let vocabulary = Self { schema, types, actions };
+        // The schema that ships is known to conform; a test says so.
+        let faults = if text == shipped { Vec::new() } else { super::conform::faults(file, &vocabulary) };
+        if faults.is_empty() { Ok(vocabulary) } else { Err(faults) }
     }
 
     pub(crate) fn action(&self, name: &str) -> Option<&Action> {
@@ -118,12 +120,12 @@ impl Vocabulary {
     }
 }
 
-fn applies_to(schema: &Schema, action: &EntityUID) -> (BTreeSet<String>, BTreeSet<String>) {
+fn applies_to(schema: &Schema, types: &Types, action: &EntityUID) -> (Vec<EntityType>, Vec<EntityType>) {
     let uid = cedar_policy::EntityUid::from(action.clone());
-    let names = |types: Option<Vec<String>>| types.unwrap_or_default().into_iter().collect();
+    let of = |name: &cedar_policy::EntityTypeName| types.of(&name.to_string());
     (
-        names(schema.principals_for_action(&uid).map(|types| types.map(ToString::to_string).collect())),
-        names(schema.resources_for_action(&uid).map(|types| types.map(ToString::to_string).collect())),
+        schema.principals_for_action(&uid).map(|names| names.map(of).collect()).unwrap_or_default(),
+        schema.resources_for_action(&uid).map(|names| names.map(of).collect()).unwrap_or_default(),
     )
 }
 

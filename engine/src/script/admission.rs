@@ -4,7 +4,7 @@
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ImmutableString, Position, Scope};
 
 use super::indicator::{self, Named, Recorder};
-use super::sandbox::{Limits, sandbox, take_trace};
+use super::sandbox::{Abort, Limits, sandbox, take_trace};
 use super::view;
 use crate::bundle::Fault;
 use crate::decision::Classified;
@@ -39,10 +39,11 @@ impl Admission {
     /// Compiles the scripts (path and text), checks their contract, and tries each on a quiet and on an unknown probe.
     pub(crate) fn load<'s>(
         limits: &Limits,
+        abort: Option<Abort>,
         scripts: impl IntoIterator<Item = (&'s str, &'s str)>,
         faults: &mut Vec<Fault>,
     ) -> Self {
-        let mut admission = Self { engine: engine(limits), scripts: Vec::new() };
+        let mut admission = Self { engine: engine(limits, abort), scripts: Vec::new() };
         for (path, text) in scripts {
             match admission.engine.compile(text) {
                 Ok(ast) => {
@@ -152,8 +153,8 @@ impl Admission {
     }
 }
 
-fn engine(limits: &Limits) -> Engine {
-    let mut engine = sandbox(limits);
+fn engine(limits: &Limits, abort: Option<Abort>) -> Engine {
+    let mut engine = sandbox(limits, abort);
     engine.register_type_with_name::<Answer>("Answer");
     engine.register_fn("allow", || Answer { verdict: Verdict::Allow, reason: None });
     engine.register_fn("queue", |reason: ImmutableString| Answer {

@@ -6,4 +6,5 @@ mod sandbox;
 mod view;
 
 pub(crate) use admission::Admission;
+pub use sandbox::Abort;
 pub(crate) use sandbox::Limits;

@@ -2,6 +2,7 @@
 //! Never: `eval`, modules, a clock, sleep, standard output, or an optimizer that could remove a statement.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
@@ -52,11 +53,16 @@ impl Limits {
     }
 }
 
+/// Asked now and then while a script runs; `true` ends it, which is a failure. The engine has no clock, the host may.
+pub type Abort = Arc<dyn Fn() -> bool + Send + Sync>;
+
+const ABORT_EVERY: u64 = 256;
+
 /// Words that a script cannot even write: each is a way out of the sandbox, of time, or of the run.
 const FORBIDDEN: [&str; 6] = ["eval", "exit", "export", "import", "sleep", "timestamp"];
 
 /// A Rhai engine with limits and no effects. What a kind of script may call beyond the language, its caller registers.
-pub(super) fn sandbox(limits: &Limits) -> Engine {
+pub(super) fn sandbox(limits: &Limits, abort: Option<Abort>) -> Engine {
     #[expect(clippy::disallowed_methods, reason = "this is the one sandbox that every other place has to use")]
     let mut engine = Engine::new_raw();
     LanguageCorePackage::new().register_into_engine(&mut engine);
@@ -90,6 +96,11 @@ pub(super) fn sandbox(limits: &Limits) -> Engine {
     engine.set_max_variables(256);
     engine.set_max_functions(128);
     engine.set_max_modules(0);
+    if let Some(abort) = abort {
+        engine.on_progress(move |operations| {
+            (operations.is_multiple_of(ABORT_EVERY) && abort()).then_some(Dynamic::UNIT)
+        });
+    }
     engine.on_print(|text| trace(text.to_owned()));
     engine.on_debug(|text, _, position| trace(format!("{position}: {text}")));
     engine
@@ -125,7 +136,7 @@ mod tests {
     use super::*;
 
     fn fails(script: &str) -> String {
-        sandbox(&Limits::default()).run(script).unwrap_err().to_string()
+        sandbox(&Limits::default(), None).run(script).unwrap_err().to_string()
     }
 
     #[test]
@@ -144,7 +155,7 @@ mod tests {
             r#"Fn("eval").call("1")"#,
             r#"Fn("timestamp").call()"#,
         ] {
-            assert!(sandbox(&Limits::default()).run(script).is_err(), "{script}");
+            assert!(sandbox(&Limits::default(), None).run(script).is_err(), "{script}");
         }
     }
 
@@ -162,12 +173,24 @@ mod tests {
     #[test]
     fn prints_into_the_trace_and_not_further() {
         take_trace();
-        sandbox(&Limits::default()).run(r#"print("hello"); debug(42); for n in 0..200 { print(n) }"#).unwrap();
+        sandbox(&Limits::default(), None).run(r#"print("hello"); debug(42); for n in 0..200 { print(n) }"#).unwrap();
         let lines = take_trace();
         assert_eq!(lines[0], "hello");
         assert!(lines[1].ends_with("42"), "{}", lines[1]);
         assert_eq!(lines.len(), TRACE_LINES);
         assert!(take_trace().is_empty());
+    }
+
+    #[test]
+    fn the_host_can_end_a_run() {
+        let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let abort: Abort = {
+            let asked = Arc::clone(&asked);
+            Arc::new(move || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 2)
+        };
+        let said = sandbox(&Limits::default(), Some(abort)).run("loop { }").unwrap_err().to_string();
+        assert!(said.contains("terminated"), "{said}");
+        assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 3);
     }
 
     #[test]

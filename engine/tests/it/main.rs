@@ -1,3 +1,12 @@
-//! The engine from outside: the shipped bundle, what a bundle refuses, and that the index changes nothing.
+//! The engine from outside: the shipped bundle, what a bundle refuses, why a decision is what it is, and that the index
+//! changes nothing.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails is a test that fails")]
+
+mod admission;
+mod documented;
+mod explained;
+mod oracle;
+mod refused_bundles;
 mod shipped;
+mod small;

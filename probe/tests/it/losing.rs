@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use legator_protocol::{End, ToServer};
+use legator_probe::config::Identity;
+use legator_probe::floor::Floor;
+use legator_probe::hands::Hands;
+use legator_protocol::{End, ToProbe, ToServer};
 
 use crate::world::{World, dies, lives};
 
@@ -49,7 +52,7 @@ async fn an_end_is_told_until_it_is_settled_and_then_no_more() {
     assert_eq!(results, [first.result().clone()]);
     link.settle(ran.command).await;
     link.settle(refused.command).await;
-    link.say(&legator_protocol::ToProbe::Ping { at_ms: 1 }).await;
+    link.say(&ToProbe::Ping { at_ms: 1 }).await;
     assert_eq!(link.next().await, ToServer::Pong { at_ms: 1 });
     assert!(fs::read_dir(world.places.state("spool")).unwrap().next().is_none());
     world.end().await;
@@ -79,6 +82,42 @@ async fn a_probe_that_is_told_to_end_stops_its_commands_and_says_so() {
     assert_eq!(link.closed().await, "stopped");
     world.ended().await;
     assert!(!lives(std::str::from_utf8(&pid).unwrap()));
+}
+
+#[tokio::test]
+async fn a_probe_that_ends_leaves_new_orders_for_its_next_start() {
+    let (mut world, mut link) = World::new().await.start().await;
+    let (gate, marks) = (world.file("gate"), world.file("marks"));
+    // It takes as long to end as nobody opens the gate.
+    let line =
+        format!("mkfifo {0}; trap 'cat {0}; exit' TERM; echo begun; while :; do sleep 0.01; done", gate.display());
+    let slow = world.shell(&line);
+    link.send(&slow).await;
+    link.wrote(slow.command, "begun\n").await;
+    world.tell_to_end();
+    link.say(&ToProbe::Ping { at_ms: 1 }).await;
+    assert_eq!(link.next().await, ToServer::Pong { at_ms: 1 });
+    let late = world.shell(&format!("echo ran >> {}", marks.display()));
+    link.send(&late).await;
+    link.say(&ToProbe::Ping { at_ms: 2 }).await;
+    assert_eq!(link.next().await, ToServer::Pong { at_ms: 2 });
+    fs::write(&gate, "").unwrap();
+    let ToServer::Result(result) = link.next().await else { panic!("expected the end") };
+    assert_eq!((result.command, result.end), (slow.command, End::Interrupted));
+    link.settle(slow.command).await;
+    world.ended().await;
+    assert!(!marks.exists());
+
+    world.serve();
+    let mut link = world.accept_governed().await;
+    link.send(&late).await;
+    loop {
+        match link.next().await {
+            ToServer::Result(result) if result.command == late.command => break,
+            _ => {}
+        }
+    }
+    assert_eq!(fs::read_to_string(marks).unwrap(), "ran\n");
 }
 
 #[tokio::test]
@@ -153,4 +192,44 @@ fn names(message: &ToServer) -> Option<legator_protocol::CommandId> {
         ToServer::Result(result) => Some(result.command),
         _ => None,
     }
+}
+
+#[tokio::test]
+async fn an_id_is_remembered_past_its_expiry_and_then_forgotten_and_an_unsettled_end_a_month_later() {
+    let (mut world, mut link) = World::new().await.start().await;
+    let (settled, open) = (world.shell("true"), world.shell("echo kept"));
+    link.run(&settled).await;
+    link.run(&open).await;
+    link.settle(settled.command).await;
+    link.say(&ToProbe::Ping { at_ms: 1 }).await;
+    assert_eq!(link.next().await, ToServer::Pong { at_ms: 1 });
+    world.end().await;
+
+    let identity = Identity::load(&world.places.config()).unwrap();
+    let hands = Hands::open(&world.places, &identity, Floor::default()).unwrap();
+    let remembered = || fs::read_dir(world.places.state("journal")).unwrap().count();
+    let minute = 60_000;
+    hands.purge(settled.expires_at_ms + 59 * minute);
+    assert_eq!(remembered(), 2);
+    hands.purge(settled.expires_at_ms + 61 * minute);
+    assert_eq!((remembered(), hands.unsettled()), (1, vec![open.command]));
+    hands.purge(open.expires_at_ms + 31 * 24 * 60 * minute);
+    assert_eq!((remembered(), hands.unsettled()), (0, vec![]));
+    assert!(fs::read_dir(world.places.state("spool")).unwrap().next().is_none());
+}
+
+#[tokio::test]
+async fn it_is_the_servers_clock_that_says_when_an_id_may_be_forgotten() {
+    let (mut world, mut link) = World::new().await.start().await;
+    let order = world.shell("true");
+    link.run(&order).await;
+    link.settle(order.command).await;
+    drop(link);
+    world.ahead_ms = 3 * 3_600_000;
+    let (mut link, _) = world.accept().await;
+    // The first heartbeat of a session comes before it keeps house; whatever comes after one more message is past it.
+    while !matches!(link.hear().await, ToServer::Heartbeat(_)) {}
+    link.say(&ToProbe::Ping { at_ms: 1 }).await;
+    while link.hear().await != (ToServer::Pong { at_ms: 1 }) {}
+    assert_eq!(fs::read_dir(world.places.state("journal")).unwrap().count(), 0);
 }

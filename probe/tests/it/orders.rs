@@ -136,6 +136,10 @@ async fn nothing_starts_without_the_journal() {
     let order = world.shell(&line);
     link.send(&order).await;
     assert_eq!(link.refused(&order).await, RefusedBy::Journal);
+    // A later command that takes longer than the refused one would have.
+    fs::create_dir(world.places.state("journal")).unwrap();
+    let later = world.shell("seq 1 300000 | tail -n 1");
+    assert_eq!(link.run(&later).await.text(), "300000\n");
     assert_eq!(marks(&world), 0);
 }
 

@@ -35,6 +35,8 @@ pub struct World {
     pub probe: ProbeId,
     pub key: ProbeKey,
     pub pace: Pace,
+    /// How far the server's clock is ahead of this host's.
+    pub ahead_ms: u64,
     listener: TcpListener,
     running: Option<Running>,
     commands: u128,
@@ -72,7 +74,7 @@ impl World {
             pin: None,
         };
         identity.save(&places.config()).unwrap();
-        Self { dir, places, probe, key, pace: quick(), listener, running: None, commands: 0 }
+        Self { dir, places, probe, key, pace: quick(), ahead_ms: 0, listener, running: None, commands: 0 }
     }
 
     pub fn floor(self, text: &str) -> Self {
@@ -133,7 +135,7 @@ impl World {
         let said = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap().into_text().unwrap();
         let hello = Hello::read(&said).unwrap();
         assert_eq!(hello.probe, self.probe);
-        let (welcome, sealer, opener) = greet(&said, &hello, key, [8; 32], clock::now_ms()).unwrap();
+        let (welcome, sealer, opener) = greet(&said, &hello, key, [8; 32], clock::now_ms() + self.ahead_ms).unwrap();
         socket.send(Message::text(welcome)).await.unwrap();
         (socket, sealer, opener)
     }

@@ -319,7 +319,6 @@ impl CommandApi {
 
     /// Lists commands, newest first.
     #[oai(path = "/commands", method = "get", operation_id = "list_commands")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,
         caller: Authenticated,

@@ -141,7 +141,12 @@ impl<'a> Loader<'a> {
                 language
             }
         };
-        let below = Inherited { effects: inherited(&effects, &parent.effects), unlisted, style };
+        let below = Inherited {
+            effects: inherited(&effects, &parent.effects),
+            unlisted,
+            style,
+            ignore_case: raw.ignore_case || parent.ignore_case,
+        };
         let mut subs = HashMap::new();
         let shorts = [
             (Level::Observe, raw.observe),
@@ -178,7 +183,7 @@ impl<'a> Loader<'a> {
             bundled: raw.bundled,
             assigns: raw.assigns,
             appends: raw.appends,
-            ignore_case: raw.ignore_case,
+            ignore_case: raw.ignore_case || parent.ignore_case,
             opts,
             subs,
             before,
@@ -217,7 +222,7 @@ impl<'a> Loader<'a> {
 
     fn option(&mut self, opts: &mut HashMap<String, Opt>, name: String, at: Range<usize>, opt: Opt) {
         let dashed = name.starts_with('-') || name.starts_with('+');
-        if !(dashed && name.len() > 1 || name.ends_with('=') && name.len() > 1 || name.starts_with('!')) {
+        if !(dashed || name.ends_with('=') && name.len() > 1) {
             return self.fault(at, format!("`{name}` is not an option; it starts with `-` or ends with `=`"));
         }
         if opts.contains_key(&name) {
@@ -269,6 +274,7 @@ struct Inherited {
     effects: Vec<String>,
     unlisted: Unlisted,
     style: Style,
+    ignore_case: bool,
 }
 
 impl Node {

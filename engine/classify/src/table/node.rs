@@ -120,6 +120,16 @@ pub(crate) enum Kind {
     Unit,
     Package,
     User,
+    /// A word in which only letters, digits and a few harmless signs are understood.
+    Plain,
+    /// An archive, which may be a device or on another machine.
+    Archive,
+    /// A kernel setting; with `=` it is set.
+    Sysctl,
+    /// An address that is fetched.
+    Url,
+    /// A shell variable that is set.
+    Variable,
     /// A path that is written.
     Write,
     /// A block device or pool that loses what it holds.
@@ -147,6 +157,11 @@ impl Kind {
             "unit" => Kind::Unit,
             "package" => Kind::Package,
             "user" => Kind::User,
+            "plain" => Kind::Plain,
+            "archive" => Kind::Archive,
+            "url" => Kind::Url,
+            "sysctl" => Kind::Sysctl,
+            "variable" => Kind::Variable,
             "write" => Kind::Write,
             "wipe" => Kind::Wipe,
             "resource" => Kind::Resource,
@@ -155,8 +170,8 @@ impl Kind {
             "lines" => Kind::Lines,
             "line" => Kind::Line,
             "script" => Kind::Script,
-            "group" | "host" | "url" | "container" | "image" | "process" | "interface" | "database" | "device"
-            | "module" | "volume" | "key" | "mount" | "zone" | "queue" | "name" => Kind::Name,
+            "group" | "host" | "container" | "image" | "process" | "interface" | "database" | "device" | "module"
+            | "volume" | "key" | "mount" | "zone" | "queue" | "name" => Kind::Name,
             _ => Kind::Code(Language::parse(name)?),
         })
     }

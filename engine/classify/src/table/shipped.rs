@@ -6,4 +6,17 @@ macro_rules! files {
     };
 }
 
-pub(super) const FILES: &[(&str, &str)] = files!["coreutils", "shell", "wrappers", "service"];
+pub(super) const FILES: &[(&str, &str)] = files![
+    "containers",
+    "coreutils",
+    "data",
+    "development",
+    "disk",
+    "network",
+    "packages",
+    "service",
+    "shell",
+    "system",
+    "users",
+    "wrappers"
+];
