@@ -131,6 +131,7 @@ impl Road {
                 judged,
                 chunks,
                 approval: row.approval,
+                agreed: 0,
                 order: row.sealable,
                 started_at: row.started_at,
                 cancel: row.cancel,
