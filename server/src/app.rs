@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use legator_protocol::{Hello, Opener, ProbeId, Ready, Sealer, ToProbe, ToServer};
+use tokio::sync::broadcast::error::RecvError;
 
 use parking_lot::Mutex;
 
@@ -134,6 +135,7 @@ impl App {
         tokio::spawn(command::reconcile_queued(self.road.clone()));
         tokio::spawn(command::reconcile_outbox(self.road.clone()));
         tokio::spawn(hand_out_checkpoints(self.clone()));
+        tokio::spawn(end_sessions(self.clone()));
     }
 }
 
@@ -145,6 +147,24 @@ async fn hand_out_checkpoints(app: App) {
         let note = head.borrow_and_update().note.to_string();
         app.hub.broadcast(&ToProbe::Checkpoint { note });
         tokio::time::sleep(ROUND).await;
+    }
+}
+
+/// Ends the session of a probe whose key is no longer the one that opened it: it was removed, or has enrolled again.
+async fn end_sessions(app: App) {
+    let mut live = app.events.watch(None).live;
+    loop {
+        match live.recv().await {
+            Ok(event) if matches!(event.topic, "probe.removed" | "probe.enrolled_again") => {
+                if let Ok(probe) = event.id.parse() {
+                    app.hub.drop_session(probe, "its key is no longer valid");
+                }
+            }
+            Ok(_) => {}
+            // What was missed is not known, so nobody is trusted; whoever is known still comes back at once.
+            Err(RecvError::Lagged(_)) => app.hub.drop_all("its key has to be proved again"),
+            Err(RecvError::Closed) => return,
+        }
     }
 }
 

@@ -85,15 +85,17 @@ impl Road {
     }
 
     fn gather(&self, proposal: &Proposal, counts: &Counts) -> Facts {
-        let standing = self.0.fleet.standing(proposal.probe.id);
+        // The probe as it is now: its tags may have changed while the command waited.
+        let probe = self.0.fleet.get(proposal.probe.id).unwrap_or_else(|| Arc::clone(&proposal.probe));
+        let standing = self.0.fleet.standing(probe.id);
         let now = self.0.clock.now();
         Facts {
             at_ms: now.max(0).cast_unsigned(),
             principal: self.principal_now(&proposal.intent.principal),
             ask: Ask::Command(proposal.intent.spec.clone()),
-            resource: proposal.probe.resource(standing.status),
+            resource: probe.resource(standing.status),
             context: self.context_now(proposal),
-            capacity: Some(self.capacity_of(&proposal.probe, &standing, counts, now)),
+            capacity: Some(self.capacity_of(&probe, &standing, counts, now)),
         }
     }
 

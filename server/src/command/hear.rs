@@ -49,7 +49,16 @@ impl Road {
                     open.durable(seq, State::Running);
                     road.announce(&open.proposal, State::Running);
                 }
-                Err(fault) => road.unheard(probe, &fault),
+                Err(fault) => {
+                    // Not durable, so it was not heard: the probe says it again in its next session.
+                    let mut life = open.life.lock();
+                    if life.state == State::Running {
+                        life.state = State::Dispatched;
+                        life.started_at = None;
+                    }
+                    drop(life);
+                    road.unheard(probe, &fault);
+                }
             }
         });
     }

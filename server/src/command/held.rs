@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::life::{Open, State};
 use super::record::binding;
 use super::{CommandFault, Road, store};
+use crate::approvals::Request;
 
 /// Also without a signal: to let what waited too long expire.
 const ROUND: Duration = Duration::from_secs(1);
@@ -27,9 +28,9 @@ pub async fn reconcile_held(road: Road) {
 impl Road {
     async fn look_at_held(&self, open: &Arc<Open>) -> Result<(), CommandFault> {
         let _turn = open.turn.lock().await;
-        let (state, approval, seen) = {
+        let (state, approval, agreed) = {
             let life = open.life.lock();
-            (life.state, life.approval, life.judged)
+            (life.state, life.approval, life.agreed)
         };
         if state != State::Held || !open.recorded() {
             return Ok(());
@@ -37,21 +38,32 @@ impl Road {
         if self.0.clock.now() >= open.proposal.expires_at {
             return self.end(open, State::Expired, "server", "nobody agreed in time").await;
         }
+        if self.0.fleet.get(open.probe()).is_none() {
+            return self.end(open, State::Canceled, "server", "its probe was removed").await;
+        }
         let Some(request) = approval.and_then(|id| self.0.approvals.pending(id)) else { return Ok(()) };
+        if request.votes.len() <= agreed && request.denial().is_none() {
+            return Ok(());
+        }
+        if self.stands(open, &request).await? {
+            self.walk(vec![open.proposal.clone()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody has objected, and what would run is what people were asked about. If not, the command ends here.
+    pub(super) async fn stands(&self, open: &Arc<Open>, request: &Request) -> Result<bool, CommandFault> {
         if let Some(vote) = request.denial() {
             let reason = vote.reason.as_deref().unwrap_or("no reason given");
-            return self.end(open, State::Denied, &vote.name, &format!("denied by {}: {reason}", vote.name)).await;
-        }
-        // Judged once for each vote; the first judgement is the one that held it.
-        if request.votes.len() < seen as usize {
-            return Ok(());
+            self.end(open, State::Denied, &vote.name, &format!("denied by {}: {reason}", vote.name)).await?;
+            return Ok(false);
         }
         if !self.binds(open, &request.digest).await? {
             tracing::error!(command.id = %open.id(), "a held command is not the one that people approved");
-            return self.end(open, State::Denied, "server", "the command is not the one that was approved").await;
+            self.end(open, State::Denied, "server", "the command is not the one that was approved").await?;
+            return Ok(false);
         }
-        self.walk(vec![open.proposal.clone()]).await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Whether what would run is, byte for byte, what people were asked about: in memory and in the database.

@@ -144,6 +144,7 @@ impl Road {
                 judged,
                 chunks,
                 approval: row.approval,
+                agreed: 0,
                 order: row.sealable,
                 started_at: row.started_at,
                 cancel: row.cancel,

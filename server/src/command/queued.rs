@@ -33,6 +33,15 @@ impl Road {
         if self.0.clock.now() >= open.proposal.expires_at {
             return self.end(open, State::Expired, "server", "there was no room in time").await;
         }
+        if self.0.fleet.get(open.probe()).is_none() {
+            return self.end(open, State::Canceled, "server", "its probe was removed").await;
+        }
+        let request = open.life.lock().approval.and_then(|id| self.0.approvals.pending(id));
+        if let Some(request) = request
+            && !self.stands(open, &request).await?
+        {
+            return Ok(());
+        }
         // A look first: a judgement that changes nothing is not worth an entry in the log.
         let (_, decision) = self.0.capacity.with(|counts| {
             counts.stand_up(open.id());

@@ -56,6 +56,11 @@ impl Road {
             return Err(fault.into());
         }
         self.0.metrics.log_seconds.observe(started.elapsed().as_secs_f64());
+        for one in &judged {
+            if let Some(open) = self.0.open.lock().get(one.proposal.id) {
+                open.life.lock().agreed = one.facts.context.approvals.by.len();
+            }
+        }
         for request in asks {
             self.0.approvals.asked(request);
         }
@@ -105,6 +110,7 @@ impl Road {
                     judged: 0,
                     chunks: 0,
                     approval: None,
+                    agreed: 0,
                     order: None,
                     started_at: None,
                     cancel: None,
@@ -140,7 +146,8 @@ impl Road {
                 raise = Some((id, have.saturating_add(*approvals)));
             }
             (Outcome::Deny, Some(id)) => close = Some((id, RequestState::Denied)),
-            (Outcome::Queue { .. } | Outcome::Allow, Some(id)) if self.0.approvals.pending(id).is_some() => {
+            // One that is queued stays open with its votes: they count again when there is room, and somebody may still object.
+            (Outcome::Allow, Some(id)) if self.0.approvals.pending(id).is_some() => {
                 close = Some((id, RequestState::Approved));
             }
             _ => {}

@@ -112,6 +112,13 @@ impl Hub {
         }
     }
 
+    /// Ends every session.
+    pub fn drop_all(&self, why: &'static str) {
+        for session in self.0.sessions.read().values() {
+            session.end.send_replace(Some(why));
+        }
+    }
+
     /// Takes the probe's place. A session that it still had ends: the newer one is the living one.
     fn enter(&self, probe: ProbeId) -> Line {
         let (line, messages) = mpsc::unbounded_channel();

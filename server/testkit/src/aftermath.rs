@@ -1,0 +1,81 @@
+//! What has to be true of every world, whatever happened in it: the log verifies, every stored decision is what the
+//! engine decides from its stored facts, and every command has a story without a missing page.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use legator_engine::{Bundle, Facts, decide};
+use sqlx::Row as _;
+
+use crate::{Database, Person};
+
+/// Looks at a server's data; through its API as well, if it runs.
+pub async fn look_back(data: &Path, auditor: Option<&Person>) {
+    let mut database = Database::open(&data.join("legator.db")).await;
+    every_decision_is_decided_again(&mut database).await;
+    every_command_has_its_story(&mut database).await;
+    if let Some(auditor) = auditor {
+        let report = auditor.get("/api/v1/audit/verify").await.is(200);
+        assert_eq!(report["ok"], true, "{report}");
+    }
+}
+
+async fn every_decision_is_decided_again(database: &mut Database) {
+    for row in database.rows("SELECT command, n, revision, facts, decision FROM command_decision").await {
+        let (command, n): (String, i64) = (row.get(0), row.get(1));
+        let facts: Facts = serde_json::from_str(row.get(3)).unwrap();
+        let bundle = bundle(database, row.get(2)).await;
+        assert_eq!(facts.canonical(), row.get::<String, _>(3), "the facts of {command}, judgement {n}");
+        assert_eq!(decide(&bundle, &facts).canonical(), row.get::<String, _>(4), "{command}, judgement {n}");
+    }
+}
+
+/// A revision as the database keeps it. Loading one takes a moment, and most worlds have the same.
+async fn bundle(database: &mut Database, revision: &str) -> Arc<Bundle> {
+    static LOADED: LazyLock<Mutex<HashMap<String, Arc<Bundle>>>> = LazyLock::new(Mutex::default);
+    if let Some(loaded) = LOADED.lock().unwrap().get(revision) {
+        return Arc::clone(loaded);
+    }
+    let texts = database.texts(&format!("SELECT files FROM policy_revision WHERE revision = '{revision}'")).await;
+    let files: BTreeMap<String, String> = serde_json::from_str(&texts[0]).unwrap();
+    let files = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let bundle = Arc::new(Bundle::load(&files).unwrap());
+    assert_eq!(bundle.revision(), revision);
+    LOADED.lock().unwrap().insert(revision.to_owned(), Arc::clone(&bundle));
+    bundle
+}
+
+async fn every_command_has_its_story(database: &mut Database) {
+    let commands = "SELECT id, state, sealable IS NOT NULL, started_at IS NOT NULL FROM command_command";
+    for row in database.rows(commands).await {
+        let (id, state): (String, String) = (row.get(0), row.get(1));
+        let (cleared, started): (bool, bool) = (row.get(2), row.get(3));
+        let told = database
+            .rows(&format!(
+                "SELECT kind, coalesce(json_extract(json, '$.body.state'), '') FROM audit_entry JOIN audit_body USING (position) \
+                 WHERE command = '{id}' ORDER BY position"
+            ))
+            .await;
+        let told: Vec<(String, String)> = told.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let at = |kind: &str| told.iter().position(|(told, _)| told == kind);
+        let say = format!("{id} is {state}: {told:?}");
+
+        assert_eq!(at("command.decided"), Some(0), "{say}");
+        let allowed = told.iter().position(|(kind, state)| kind == "command.decided" && state == "dispatched");
+        assert_eq!(allowed.is_some(), cleared, "{say}");
+        if started {
+            assert!(at("command.started") > allowed && allowed.is_some(), "{say}");
+        }
+        let ends: Vec<_> = told.iter().filter(|(kind, _)| kind == "command.settled").collect();
+        let refused = told.iter().any(|(kind, state)| kind == "command.decided" && state == "denied");
+        let found = at("command.found").is_some();
+        let open = ["held", "queued", "dispatched", "running"].contains(&state.as_str());
+        assert_eq!(ends.len() + usize::from(refused), usize::from(!open), "{say}");
+        if let Some((_, last)) = ends.first() {
+            assert!(*last == state || (found && last == "lost"), "{say}");
+        }
+        let gaps = format!("SELECT max(seq) - count(*) FROM command_event WHERE command = '{id}'");
+        assert_eq!(database.number(&gaps).await, 0, "the events of {say}");
+    }
+}
