@@ -32,6 +32,8 @@ pub(crate) struct Draft<'n, 'a> {
     instead: Option<Level>,
     first: Option<Kind>,
     placeholder: Option<String>,
+    /// It was given what it runs, so it does not read that from its input.
+    given_code: bool,
     /// An option that the table does not list, though it allows them.
     unlisted: Option<String>,
     n_operands: usize,
@@ -56,6 +58,7 @@ impl<'n, 'a> Draft<'n, 'a> {
             instead: None,
             first: None,
             placeholder: None,
+            given_code: false,
             unlisted: None,
             n_operands: 0,
             last_operand: None,
@@ -91,7 +94,14 @@ impl<'n, 'a> Draft<'n, 'a> {
             && !first.text.is_empty()
         {
             at = 1;
-            self.cluster(&Arg::exact(format!("-{}", first.text)), args, &mut at);
+            // Here each letter that takes a value takes the next word: `tar tfI a.tar id`.
+            for c in first.text.chars() {
+                let name = format!("-{c}");
+                match self.find(&name) {
+                    Some(opt) => self.option(&name, opt, None, args, &mut at),
+                    None => self.doubt(format!("the table does not know the option `{c}`")),
+                }
+            }
         }
         while let Some(arg) = args.get(at) {
             at += 1;
@@ -126,7 +136,8 @@ impl<'n, 'a> Draft<'n, 'a> {
                 let sub = if arg.exact { self.node.sub(&arg.text) } else { None };
                 if let Some(sub) = sub {
                     self.above.push(self.node);
-                    (self.node, self.n_operands, ended) = (sub, 0, false);
+                    // What an option said about the program itself says nothing about this.
+                    (self.node, self.n_operands, ended, self.instead) = (sub, 0, false, None);
                     continue;
                 }
                 if self.node.operands.is_empty() {
@@ -188,9 +199,8 @@ impl<'n, 'a> Draft<'n, 'a> {
             self.value(kind, &arg);
         }
         if let Some(language) = self.node.stdin
-            && self.n_operands <= self.node.operands.iter().position(|kind| kind.takes_the_rest()).unwrap_or(0)
             && self.instead.is_none()
-            && self.inner.is_empty()
+            && !self.given_code
         {
             match (language, input) {
                 (Language::Shell, Some(code)) => self.inner.push(Inner::Line(code.to_owned())),

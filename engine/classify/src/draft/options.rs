@@ -25,7 +25,8 @@ impl<'n, 'a> Draft<'n, 'a> {
     /// `NAME=value` before the inner command, or `name=value` that the table lists as an option.
     pub(super) fn assignment(&mut self, arg: &Arg<'a>, args: &[Arg<'a>], at: &mut usize) -> bool {
         let Some((name, _)) = arg.text.split_once('=') else { return false };
-        if self.node.assigns && self.n_operands == 0 && !name.is_empty() {
+        let names_a_variable = !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+        if self.node.assigns && self.n_operands == 0 && names_a_variable {
             if redirects_execution(name) {
                 self.effect("environment");
                 self.raise(Level::Remediate, || format!("`{name}` redirects execution"));

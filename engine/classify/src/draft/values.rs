@@ -12,6 +12,7 @@ use crate::table::node::{Kind, Style};
 impl<'a> Draft<'_, 'a> {
     /// An operand, or the value of an option.
     pub(super) fn value(&mut self, kind: Kind, arg: &Arg<'a>) {
+        self.given_code |= matches!(kind, Kind::Script | Kind::Line | Kind::Code(_));
         match kind {
             Kind::Text => {}
             Kind::Name => self.target(arg),
@@ -129,6 +130,7 @@ impl<'a> Draft<'_, 'a> {
 
     /// The inner command, from its first word.
     pub(super) fn rest(&mut self, kind: Kind, args: &[Arg<'a>]) {
+        self.given_code = true;
         let filled = |arg: &Arg<'a>| match self.placeholder.as_deref().unwrap_or("{}") {
             mark if arg.exact && arg.text.contains(mark) => {
                 let prefix = arg.text.split(mark).next().unwrap_or_default();
