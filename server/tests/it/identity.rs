@@ -1,0 +1,154 @@
+//! Who may do what: every operation of the document, without a key and with each role.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use testkit::reqwest::Method;
+use testkit::{Person, World};
+
+/// One operation of the document.
+pub struct Operation {
+    pub name: String,
+    pub method: String,
+    pub path: String,
+    pub spec: Value,
+}
+
+pub fn operations(document: &Value) -> Vec<Operation> {
+    let mut found = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, spec) in methods.as_object().unwrap() {
+            let name = spec["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no name")).to_owned();
+            found.push(Operation { name, method: method.to_uppercase(), path: path.clone(), spec: spec.clone() });
+        }
+    }
+    found
+}
+
+/// What needs no key: a machine that enrolls brings a token, and a monitor only asks how it goes.
+const OPEN: &[&str] = &["get_health", "get_version", "register_probe"];
+
+/// A body that the operation can read. Nothing in it exists, so that nothing is changed.
+fn body(operation: &str) -> Value {
+    match operation {
+        "run_command" | "run_command_by_tag" | "simulate_command" => json!({ "argv": ["uptime"] }),
+        "decide_approval" => json!({ "decision": "approve" }),
+        "create_token" => json!({ "name": "t", "ttl_s": 0 }),
+        "create_user" => json!({ "name": "", "roles": [] }),
+        "create_key" => json!({ "user": "nobody", "name": "k" }),
+        "set_probe_tags" => json!({ "tags": [""] }),
+        "cancel_command" => json!({ "reason": "" }),
+        "register_probe" => testkit::registration(&json!("lgt_x"), "web-9"),
+        _ => Value::Null,
+    }
+}
+
+async fn status(person: &Person, operation: &Operation, ids: &BTreeMap<&str, String>) -> u16 {
+    let mut path = operation.path.clone();
+    for (name, id) in ids {
+        path = path.replace(name, id);
+    }
+    if operation.name == "prove_audit_consistency" {
+        path.push_str("?from=1");
+    }
+    let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
+    let mut request = person.request(method, &path);
+    if operation.spec.get("requestBody").is_some() {
+        request = request.json(&body(&operation.name));
+    }
+    // A stream that is let through does not end; its status is enough.
+    testkit::soon(&operation.name, request.send()).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn no_operation_answers_without_a_key_but_for_those_that_are_meant_to() {
+    let world = World::start().await;
+    let document: Value = serde_json::from_str(&legator_server::http::document(world.app())).unwrap();
+    let (stranger, ids) = (world.stranger(), BTreeMap::from([("{id}", "x".to_owned()), ("{tag}", "x".to_owned()), ("{index}", "0".to_owned())]));
+    let mut open = Vec::new();
+    for operation in operations(&document) {
+        let bad_key = status(&stranger.with_key(Some("lgk_x_y")), &operation, &ids).await;
+        let no_key = status(&stranger, &operation, &ids).await;
+        if OPEN.contains(&operation.name.as_str()) {
+            open.push(operation.name.clone());
+            continue;
+        }
+        assert_eq!((no_key, bad_key), (401, 401), "{} {}", operation.method, operation.path);
+    }
+    open.sort();
+    assert_eq!(open, OPEN);
+    world.end().await;
+}
+
+/// The roles of the bundle, each asking for every operation: 403 is a refusal, everything else was let through.
+/// A change of this table is a change of who may do what.
+#[tokio::test]
+async fn every_operation_answers_every_role_as_the_table_says() {
+    let world = World::start().await;
+    let document: Value = serde_json::from_str(&legator_server::http::document(world.app())).unwrap();
+    let roles = ["viewer", "operator", "approver", "auditor", "policy-author", "administrator"];
+    let mut people = Vec::new();
+    for role in roles {
+        people.push(world.person(&format!("the {role}"), &[role]).await);
+    }
+    let cara = world.person("cara", &["operator"]).await;
+    let _probe = world.host("web-1", &["web"]).await.obey().await;
+    world.host("db-1", &["prod"]).await;
+    let done = cara.run("web-1", &["uptime"]).await.is(200);
+    let held = cara.ask("db-1", crate::RESTART).await.is(202);
+    let mut table = format!("{:34}", "");
+    for role in roles {
+        write!(table, " {role:>13}").unwrap();
+    }
+    table.push('\n');
+    for operation in operations(&document) {
+        // Each row asks of things that are there, but changes none of them.
+        let id = match operation.name.as_str() {
+            name if name.contains("approval") => crate::text(&held, "approval"),
+            name if name.contains("command") && operation.path.contains("/commands/") => crate::text(&done, "id"),
+            "delete_probe" | "revoke_token" | "revoke_key" => "nothing",
+            "get_policy" => "no-self-approval",
+            _ => "web-1",
+        };
+        let ids = BTreeMap::from([("{id}", id.to_owned()), ("{tag}", "web".to_owned()), ("{index}", "0".to_owned())]);
+        write!(table, "{:34}", operation.name).unwrap();
+        for person in &people {
+            // One vote ends the request for the next; so each asks with a digest that does not fit.
+            let status = if operation.name == "decide_approval" {
+                let path = operation.path.replace("{id}", id);
+                person.post(&path, json!({ "decision": "approve", "digest": "0" })).await.status
+            } else {
+                status(person, &operation, &ids).await
+            };
+            write!(table, " {status:>13}").unwrap();
+        }
+        table.push('\n');
+    }
+    insta::assert_snapshot!("access", table);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_refusal_names_its_policies_and_stands_in_the_log() {
+    let world = World::start().await;
+    let ana = world.person("ana", &["operator"]).await;
+    let problem = ana.get("/api/v1/audit").await.problem("forbidden");
+    assert_eq!(problem["decision"]["action"], "readAudit");
+    assert!(!crate::text(&problem, "help").is_empty());
+    let entry = world.entry("access.refused", |_| true).await;
+    assert_eq!((crate::text(&entry, "actor"), &entry["body"]["action"]), ("ana", &json!("readAudit")));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn i_am_who_my_key_says() {
+    let world = World::start().await;
+    let ana = world.person("ana", &["operator", "approver"]).await;
+    let me = ana.get("/api/v1/me").await.is(200);
+    assert_eq!((crate::text(&me, "name"), &me["roles"]), ("ana", &json!(["approver", "operator"])));
+    assert_eq!(crate::text(&me, "id"), ana.id);
+    let keys = world.admin().get("/api/v1/auth/keys").await;
+    assert!(!keys.text.contains(ana.key.as_deref().unwrap().rsplit('_').next().unwrap()), "a key's secret is shown once");
+    world.end().await;
+}

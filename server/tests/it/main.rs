@@ -1,0 +1,43 @@
+//! The server from outside: over HTTP as people use it, over the wire as probes do, and its real program where it is killed.
+//! One binary, because each would link the whole house; a module for each subject, a world of its own for each test.
+
+#[cfg(test)]
+mod approvals;
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod bundle;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod data;
+#[cfg(test)]
+mod enrollment;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod openapi;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod road;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod wire;
+
+/// A change: it waits for room, and on production for a person.
+#[cfg(test)]
+const RESTART: &[&str] = &["systemctl", "restart", "nginx"];
+
+/// It cannot be taken back.
+#[cfg(test)]
+const WIPE: &[&str] = &["rm", "-rf", "/srv/old"];
+
+/// A string field.
+#[cfg(test)]
+fn text<'v>(value: &'v serde_json::Value, field: &str) -> &'v str {
+    value[field].as_str().unwrap_or_else(|| panic!("no text `{field}` in {value}"))
+}
