@@ -118,7 +118,8 @@ async fn a_server_and_a_probe_that_are_killed_again_and_again_keep_their_books_t
         // Asked one after another, so that the blow falls into a command in a different place each time.
         let n = 1 + dice.below(4);
         for nth in 0..n {
-            accepted.extend(ask(&programs, &format!("r{round}-{nth}")).await.map(|asked| text(&asked, "id").to_owned()));
+            accepted
+                .extend(ask(&programs, &format!("r{round}-{nth}")).await.map(|asked| text(&asked, "id").to_owned()));
         }
         let word = format!("r{round}-blow");
         let into = ask(&programs, &word);

@@ -41,7 +41,8 @@ async fn a_key_file_of_another_server_opens_no_probes_key() {
     let own = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, "00".repeat(32)).unwrap();
     world.begin().await.unwrap();
-    let refused = testkit::Link::greet(&host.base(), host.id, &host.key, legator_protocol::VERSIONS).await.err().unwrap();
+    let refused =
+        testkit::Link::greet(&host.base(), host.id, &host.key, legator_protocol::VERSIONS).await.err().unwrap();
     assert!(refused.contains("server failed"), "{refused}");
     world.stop().await;
     std::fs::write(&path, own).unwrap();

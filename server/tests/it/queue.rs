@@ -25,7 +25,10 @@ async fn queues_a_second_change_and_releases_it_when_the_first_has_ended() {
     let indicators = &second["decision"]["rationale"]["admission"]["scripts"][0]["indicators"];
     assert!(indicators.to_string().contains("running changes"), "{second}");
     let capacity = ana.get("/api/v1/capacity").await.is(200);
-    assert_eq!((capacity["fleet"]["running_changes"].as_u64(), capacity["fleet"]["queued"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(
+        (capacity["fleet"]["running_changes"].as_u64(), capacity["fleet"]["queued"].as_u64()),
+        (Some(1), Some(1))
+    );
 
     // Looking still passes meanwhile.
     assert_eq!(ana.ask("web-1", &["uptime"]).await.is(202)["state"], "dispatched");

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use testkit::reqwest::{Body, Method};
 use testkit::World;
+use testkit::reqwest::{Body, Method};
 
 use crate::{RESTART, WIPE, text};
 
@@ -187,7 +187,10 @@ async fn every_code_that_can_be_provoked_is_provoked() {
         ana.send(request.json(&json!({ "argv": [argv] })))
     };
     meet("bad-command", ana.post(RUN, json!({})).await);
-    meet("bad-request", ana.send(ana.request(Method::POST, RUN).header("content-type", "application/json").body("{")).await);
+    meet(
+        "bad-request",
+        ana.send(ana.request(Method::POST, RUN).header("content-type", "application/json").body("{")).await,
+    );
     meet("unsupported-media-type", ana.send(ana.request(Method::POST, RUN).body("{}")).await);
     meet("payload-too-large", ana.post(RUN, json!({ "shell": "x".repeat(1_100_000) })).await);
     meet("invalid", ana.post(RUN, json!({ "argv": ["a"], "expires_in_s": 0 })).await);
@@ -205,7 +208,8 @@ async fn every_code_that_can_be_provoked_is_provoked() {
     meet("already-voted", ben.vote(text(&held, "approval"), "approve").await);
     ana.cancel(text(&held, "id")).await.ok();
     meet("conflict", cleo.vote(text(&held, "approval"), "approve").await);
-    let register = |token: Value| world.stranger().post_owned("/api/v1/register", testkit::registration(&token, "web-1"));
+    let register =
+        |token: Value| world.stranger().post_owned("/api/v1/register", testkit::registration(&token, "web-1"));
     meet("bad-token", register(json!("lgt_x")).await);
     meet("known-machine", register(world.token(json!({ "name": "t" })).await["token"].clone()).await);
     std::fs::write(folder.path().join("policies/broken.cedar"), "permit (").unwrap();

@@ -150,7 +150,8 @@ async fn many_asks_at_once_with_one_key_make_one_command() {
     let answers = futures_util::future::join_all(asks).await;
     let (answered, busy): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status < 300);
     assert!(!answered.is_empty());
-    let ids: std::collections::BTreeSet<_> = answered.iter().map(|answer| text(&answer.body, "id").to_owned()).collect();
+    let ids: std::collections::BTreeSet<_> =
+        answered.iter().map(|answer| text(&answer.body, "id").to_owned()).collect();
     assert_eq!(ids.len(), 1);
     for answer in busy {
         answer.problem("conflict");
