@@ -97,19 +97,23 @@ impl Screen {
     }
 }
 
+/// A state in one word, for tables, which count its letters.
+pub fn plain_word(state: &str) -> String {
+    match state {
+        "succeeded" => "done".to_owned(),
+        "timed_out" => "timeout".to_owned(),
+        other => crate::clean::line(other),
+    }
+}
+
 /// A state as the first word of a line, in its colour.
 pub fn word(state: &str) -> String {
-    let said = match state {
-        "succeeded" => "done",
-        "timed_out" => "timeout",
-        other => other,
-    };
+    let said = plain_word(state);
     let style = match state {
         "succeeded" | "approved" | "permitted" | "ok" | "online" | "allow" => GREEN,
         "held" | "queued" | "dispatched" | "running" | "pending" | "degraded" | "hold" | "queue" => YELLOW,
         _ => RED,
     };
-    let said = crate::clean::line(said);
     let gap = " ".repeat(8usize.saturating_sub(said.chars().count()).max(1));
     format!("{style}{said}{style:#}{gap}")
 }
