@@ -1,7 +1,5 @@
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::SigningKey;
 use legator_engine::tlog::{Checkpoint, ConsistencyPlan, Hash, Node, Signer, Tree, leaf_hash};
 use serde_json::json;
@@ -212,6 +210,6 @@ fn checks_a_proof_without_a_server() {
     assert_eq!(check_proof(home.path(), "no proof", &log.lines[1], &log.verifier()).code, 5);
     let other = Signer::new("legator/audit", SigningKey::from_bytes(&[8; 32])).unwrap().verifier().to_string();
     assert_eq!(check_proof(home.path(), &proof, &log.lines[1], &other).code, 5, "another key");
-    let forged = proof.replacen(&BASE64.encode([0; 3]), "AAAB", 1).replace("index 1", "index 0");
+    let forged = proof.replace("index 1", "index 0");
     assert_eq!(check_proof(home.path(), &forged, &log.lines[1], &log.verifier()).code, 5, "another place");
 }

@@ -279,7 +279,7 @@ fn votes_on_what_was_shown() {
         "/api/v1/commands/cmd_1" => answer(200, command("held", json!({ "approval": "apr_1" }))),
         "/api/v1/approvals/apr_1" => answer(200, request("pending", json!([]))),
         "/api/v1/approvals/apr_1/decide" => {
-            answer(200, request("approved", json!([{ "name": "ben", "choice": "approve" }])))
+            answer(200, request("pending", json!([{ "name": "ben", "choice": "approve" }])))
         }
         "/api/v1/commands/cmd_1/stream" => events(event(1, "ended", json!({ "state": "succeeded" }))),
         _ => answer(200, command("succeeded", json!({ "exit_code": 0, "result": { "took_ms": 400 } }))),
