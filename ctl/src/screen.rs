@@ -81,8 +81,8 @@ impl Screen {
             return self.document(&failure.json());
         }
         self.note(&format!("{RED}error{RED:#}: {}", crate::clean::lines(&failure.to_string())));
-        if let Failure::Problem { body, .. } = failure {
-            for fault in body["faults"].as_array().into_iter().flatten() {
+        if let Failure::Problem(problem) = failure {
+            for fault in problem.body["faults"].as_array().into_iter().flatten() {
                 if let Ok(fault) = serde_json::from_value::<legator_engine::Fault>(fault.clone()) {
                     self.note(&crate::clean::lines(&fault.render()));
                 }
@@ -91,8 +91,10 @@ impl Screen {
         if let Some(help) = failure.help() {
             self.note(&format!("  help: {}", crate::clean::lines(help)));
         }
-        if let Failure::Problem { code, request_id: Some(id), .. } = failure {
-            self.note(&format!("  code: {}, request {}", crate::clean::line(code), crate::clean::line(id)));
+        if let Failure::Problem(problem) = failure
+            && let Some(id) = &problem.request_id
+        {
+            self.note(&format!("  code: {}, request {}", crate::clean::line(&problem.code), crate::clean::line(id)));
         }
     }
 }

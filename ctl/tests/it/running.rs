@@ -319,3 +319,91 @@ fn removes_no_probe_unasked() {
     assert_eq!(fake.run(home.path(), &["probes", "remove", "web-1", "--yes"]).code, 0);
     assert!(fake.heard.lock().unwrap().iter().any(|asked| asked.is("DELETE", "/api/v1/probes/prb_1")));
 }
+
+#[test]
+fn waits_through_an_approval_to_the_end() {
+    let home = tempfile::tempdir().unwrap();
+    let fake = Fake::start(|request: &Request| match request.path.as_str() {
+        "/api/v1/probes/web-1/command" => {
+            answer(202, command("held", json!({ "approval": "apr_1", "decision": held() })))
+        }
+        "/api/v1/commands/cmd_1/stream" => events(
+            event(1, "decision", json!({ "state": "held", "summary": "needs 1 more approval" }))
+                + &event(2, "decision", json!({ "state": "dispatched", "summary": "permitted by `x`" }))
+                + &output(3, "stdout", "one\n")
+                + &event(4, "ended", json!({ "state": "succeeded" })),
+        ),
+        _ => answer(200, command("succeeded", json!({ "exit_code": 0, "result": { "took_ms": 1200 } }))),
+    });
+    let ended = fake.run(home.path(), &["run", "web-1", "--wait", "--", "uptime"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "one\n"));
+    assert!(ended.stderr.starts_with("held    needs 1 approval"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("dispatched permitted by `x`\ndone    web-1 in 1.2 s\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn says_what_would_be_decided_with_the_same_codes() {
+    let home = tempfile::tempdir().unwrap();
+    for (outcome, decision, code) in [("hold", held(), 4), ("deny", denied(), 3), ("queue", queued(), 6)] {
+        let body =
+            json!({ "probe": "prb_1", "line": "uptime", "outcome": outcome, "summary": "so", "decision": decision });
+        let ended = says(200, body).run(home.path(), &["simulate", "web-1", "--", "uptime"]);
+        assert_eq!(ended.code, code, "{ended:?}");
+        assert!(ended.stdout.starts_with(&format!("uptime\n{outcome}")), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn explains_every_judgement() {
+    let home = tempfile::tempdir().unwrap();
+    let judgement = |outcome: &str, decision: Value| {
+        json!({ "at": "2026-01-02T03:04:05Z", "revision": "r1", "outcome": outcome, "summary": "a sentence",
+            "decision": decision, "facts": { "principal": "ana" } })
+    };
+    let decisions = [judgement("hold", held()), judgement("queue", queued()), judgement("deny", denied())];
+    let body = json!({ "command": ID, "line": "systemctl restart nginx", "state": "denied", "decisions": decisions });
+    let ended = says(200, body).run(home.path(), &["explain", ID, "--facts"]);
+    assert_eq!(ended.code, 0);
+    insta::assert_snapshot!("explain", ended.all());
+}
+
+#[test]
+fn prints_the_line_that_a_machine_enrolls_with() {
+    let home = tempfile::tempdir().unwrap();
+    let fake = says(201, json!({ "id": "tok_1", "token": "lgt_secret", "expires_at": "2026-01-02T03:04:05Z" }));
+    let ended = fake.run(home.path(), &["tokens", "create", "--tag", "web", "--many", "--ttl", "2h"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "lgt_secret\n"));
+    let line = format!("legator-probe init --server {} --token lgt_secret", fake.url);
+    assert!(ended.stderr.contains(&line), "{}", ended.stderr);
+    let sent: Value = serde_json::from_str(&fake.heard.lock().unwrap()[0].body).unwrap();
+    assert_eq!(sent, json!({ "name": "", "tags": ["web"], "max_uses": null, "ttl_s": 7200 }));
+}
+
+#[test]
+fn makes_people_and_keys_with_an_end() {
+    let home = tempfile::tempdir().unwrap();
+    let fake = says(201, json!({ "id": "key_1", "name": "ben", "plain_key": "lgk_secret" }));
+    assert_eq!(fake.run(home.path(), &["users", "create", "ben", "--role", "operator"]).code, 0);
+    let ended = fake.run(home.path(), &["keys", "create", "--user", "ben", "--name", "laptop", "--ttl", "1h"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "lgk_secret\n"));
+    let heard = fake.heard.lock().unwrap();
+    let of = |n: usize| serde_json::from_str::<Value>(&heard[n].body).unwrap();
+    assert_eq!(of(0), json!({ "name": "ben", "roles": ["operator"], "groups": [] }));
+    assert!(chrono::DateTime::parse_from_rfc3339(of(1)["expires_at"].as_str().unwrap()).is_ok());
+}
+
+#[test]
+fn tells_of_the_server_as_much_as_may_be_seen() {
+    let home = tempfile::tempdir().unwrap();
+    let fake = Fake::start(|request: &Request| match request.path.as_str() {
+        "/healthz" => {
+            answer(503, json!({ "status": "degraded", "problems": ["the log is full"], "probes_connected": 0 }))
+        }
+        "/version" => answer(200, json!({ "version": "0.1.0", "wire": [1], "revision": "r1" })),
+        "/api/v1/me" => answer(200, json!({ "name": "ana", "roles": ["viewer"] })),
+        _ => problem(403, "forbidden", "not for you"),
+    });
+    let ended = fake.run(home.path(), &["status"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stdout.contains("ana (viewer)") && ended.stdout.contains("the log is full"), "{}", ended.stdout);
+}
