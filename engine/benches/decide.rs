@@ -57,6 +57,29 @@ fn main() {
             &format!(r#","candidates_p50":{},"candidates_max":{},"outcomes":{outcomes:?}"#, touched.0, touched.1),
         );
 
+        // What the decision is made of.
+        let stage = |name: &str, figures: Figures| print(name, policies, &figures, "");
+        let Ask::Command(spec) = &requests[0].ask else { std::process::exit(1) };
+        stage(
+            "classify",
+            measure(requests.iter(), |_| {
+                black_box(legator_engine::classify(bundle.table(), spec));
+            }),
+        );
+        stage(
+            "facts-digest",
+            measure(requests.iter(), |facts| {
+                black_box(facts.digest());
+            }),
+        );
+        let looking: Vec<Facts> = requests.iter().cloned().map(looked_at).collect();
+        stage(
+            "decide-operation",
+            measure(looking.iter(), |facts| {
+                black_box(decide(&bundle, facts));
+            }),
+        );
+
         // Plain Cedar walks every policy, so it gets fewer turns when there are many.
         let turns = if policies > 1_000 { 60 } else { REQUESTS };
         let set: PolicySet = match plain_text.parse() {
@@ -208,6 +231,11 @@ fn request(n: usize, policies: usize) -> Facts {
         context: Context { approvals, ..Context::new(Origin::Api) },
         capacity: Some(Capacity { probe: load, ..Capacity::default() }),
     }
+}
+
+/// The same people looking at the same probes: no classification, no admission.
+fn looked_at(facts: Facts) -> Facts {
+    Facts { ask: Ask::Operation("viewFleet".to_owned()), capacity: None, ..facts }
 }
 
 fn uid(kind: &str, id: &str) -> EntityUid {

@@ -1,33 +1,35 @@
 //! Facts: every input that a decision reads, as one value that can be stored and decided again.
 //! Never: anything that a decision does not read, a float, or a map whose order is not fixed.
+//!
+//! The fields of these types stand in the order of their names, so that what serde writes is canonical as it comes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use legator_protocol::{CommandSpec, Level};
-use serde::{Deserialize, Serialize};
+use legator_protocol::{CommandSpec, Invocation, Level};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::canonical;
+use crate::capacity::Capacity;
 
 /// Everything that one decision reads. The same facts under the same bundle give the same decision, to the byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
+    pub ask: Ask,
     /// When it was asked, in UTC milliseconds since 1970.
     pub at_ms: u64,
-    pub principal: Principal,
-    pub ask: Ask,
-    pub resource: Resource,
-    pub context: Context,
     /// The newest load that is known; admission judges it. Without it admission sees `unknown`, never zero.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
+    pub context: Context,
+    pub principal: Principal,
+    pub resource: Resource,
 }
 
 impl Facts {
     /// JSON with sorted keys and without white space: the bytes that are stored and digested.
     pub fn canonical(&self) -> String {
-        canonical::json(self)
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// SHA-256 (hex) over [`Facts::canonical`].
@@ -40,21 +42,21 @@ impl Facts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Principal {
-    pub kind: PrincipalKind,
+    /// The id of the person that an agent or a run acts for. Its roles and groups are then that person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acts_for: Option<String>,
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
     /// The entity id that policies compare with (`User::"usr_…"`).
     pub id: String,
+    pub kind: PrincipalKind,
     /// What people call it; for showing and for policies that match on names.
     #[serde(default)]
     pub name: String,
     #[serde(default)]
     pub roles: BTreeSet<String>,
-    #[serde(default)]
-    pub groups: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The id of the person that an agent or a run acts for. Its roles and groups are then that person's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub acts_for: Option<String>,
 }
 
 impl Principal {
@@ -107,9 +109,25 @@ impl PrincipalKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ask {
+    #[serde(serialize_with = "by_name")]
     Command(CommandSpec),
     /// A name of an action in the schema (`readAudit`).
     Operation(String),
+}
+
+/// A command with its fields in the order of their names.
+fn by_name<S: Serializer>(spec: &CommandSpec, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct ByName<'s> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cwd: &'s Option<String>,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        env: &'s BTreeMap<String, String>,
+        run: &'s Invocation,
+        timeout_ms: u64,
+    }
+    let CommandSpec { run, env, cwd, timeout_ms } = spec;
+    ByName { cwd, env, run, timeout_ms: *timeout_ms }.serialize(serializer)
 }
 
 /// What it is asked of.
@@ -145,54 +163,54 @@ impl Resource {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
+    #[serde(default)]
+    pub arch: String,
+    #[serde(default)]
+    pub hostname: String,
     pub id: String,
     #[serde(default)]
     pub name: String,
     #[serde(default)]
-    pub hostname: String,
-    #[serde(default)]
-    pub tags: BTreeSet<String>,
+    pub os: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<String>,
-    #[serde(default)]
-    pub os: String,
-    #[serde(default)]
-    pub arch: String,
     /// `online`, `offline`, …
     #[serde(default)]
     pub status: String,
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
 }
 
 /// A request for approval, as the policies on `decideApproval` see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
+    /// The held command, as a person would type it.
+    pub command: String,
     pub id: String,
+    /// What the held command is.
+    pub level: Level,
+    /// The probe's id.
+    pub probe: String,
     /// The id of the principal that asked.
     pub requester: String,
     /// The person whom that principal acts for, where it is an agent or a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requester_acts_for: Option<String>,
-    /// The probe's id.
-    pub probe: String,
     #[serde(default)]
     pub tags: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// What the held command is.
-    pub level: Level,
-    /// The held command, as a person would type it.
-    pub command: String,
 }
 
 /// Anything else that an operation is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Other {
-    pub kind: OtherKind,
     pub id: String,
+    pub kind: OtherKind,
 }
 
 /// The kinds of resource that have an id and nothing more.
@@ -225,22 +243,22 @@ impl OtherKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Context {
-    pub origin: Origin,
     /// Who has approved this exact command so far.
     #[serde(default)]
     pub approvals: Approvals,
-    /// Whether the login proved a second factor.
-    #[serde(default)]
-    pub mfa: bool,
-    /// Whether a model read output, a page or a file of others before it proposed this.
-    #[serde(default)]
-    pub tainted: bool,
     /// Why the glass is broken, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breakglass: Option<String>,
+    /// Whether the login proved a second factor.
+    #[serde(default)]
+    pub mfa: bool,
+    pub origin: Origin,
     /// What the principal says it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether a model read output, a page or a file of others before it proposed this.
+    #[serde(default)]
+    pub tainted: bool,
 }
 
 impl Context {
@@ -290,64 +308,67 @@ pub struct Approvals {
     pub groups: BTreeSet<String>,
 }
 
-/// How busy the probe, its tags and the fleet are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Capacity {
-    pub probe: ProbeLoad,
-    #[serde(default)]
-    pub tags: BTreeMap<String, GroupLoad>,
-    #[serde(default)]
-    pub fleet: GroupLoad,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::{GroupLoad, ProbeLoad};
 
-/// How busy one probe is. What was not measured is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProbeLoad {
-    /// `online`, `offline`, …
-    #[serde(default)]
-    pub status: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heartbeat_age_s: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpus: Option<u32>,
-    /// The one-minute load average, in thousandths.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub load1_milli: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mem_used_pct: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disk_used_pct: Option<u32>,
-    /// Pressure stall (`some avg10`), in percent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pressure_cpu_pct: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pressure_mem_pct: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pressure_io_pct: Option<u32>,
-    /// Commands that run there now.
-    #[serde(default)]
-    pub running: u32,
-    #[serde(default)]
-    pub queued: u32,
-    /// Those that run and are `remediate` or higher.
-    #[serde(default)]
-    pub running_changes: u32,
-}
+    fn full() -> Facts {
+        let text = || Some("given \"so\"".to_owned());
+        let names = || BTreeSet::from(["b".to_owned(), "a".to_owned()]);
+        let env = BTreeMap::from([("B".to_owned(), "1".to_owned()), ("A".to_owned(), "2".to_owned())]);
+        let spec = CommandSpec { env, cwd: Some("/".to_owned()), ..CommandSpec::shell("a | b") };
+        let mut principal = Principal::user("usr_1");
+        (principal.roles, principal.groups) = (names(), names());
+        (principal.tenant, principal.acts_for) = (text(), text());
+        let probe = Probe { id: "prb_1".to_owned(), tags: names(), site: text(), tenant: text(), ..Probe::default() };
+        let mut context = Context::new(Origin::Mcp);
+        (context.breakglass, context.reason) = (text(), text());
+        context.approvals = Approvals { by: names(), groups: names() };
+        let load = ProbeLoad {
+            heartbeat_age_s: Some(1),
+            cpus: Some(2),
+            load1_milli: Some(3),
+            mem_used_pct: Some(4),
+            disk_used_pct: Some(5),
+            pressure_cpu_pct: Some(6),
+            pressure_mem_pct: Some(7),
+            pressure_io_pct: Some(8),
+            ..ProbeLoad::default()
+        };
+        let tags = BTreeMap::from([("b".to_owned(), GroupLoad::default()), ("a".to_owned(), GroupLoad::default())]);
+        let capacity = Some(Capacity { probe: load, tags, fleet: GroupLoad::default() });
+        Facts { at_ms: 9, principal, ask: Ask::Command(spec), resource: Resource::Probe(probe), context, capacity }
+    }
 
-/// How busy a set of probes is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GroupLoad {
-    #[serde(default)]
-    pub probes: u32,
-    #[serde(default)]
-    pub online: u32,
-    #[serde(default)]
-    pub running: u32,
-    #[serde(default)]
-    pub queued: u32,
-    #[serde(default)]
-    pub running_changes: u32,
+    #[test]
+    fn what_is_written_is_sorted_and_reads_back() {
+        let approval = Approval {
+            id: "apr_1".to_owned(),
+            requester: "usr_1".to_owned(),
+            requester_acts_for: Some("usr_2".to_owned()),
+            probe: "prb_1".to_owned(),
+            tags: BTreeSet::new(),
+            tenant: Some("blue".to_owned()),
+            level: Level::Destroy,
+            command: "rm".to_owned(),
+        };
+        for resource in [Resource::Approval(approval), Resource::control_plane(), full().resource] {
+            let facts = Facts { resource, ..full() };
+            assert_eq!(facts.canonical(), crate::canonical::json(&facts));
+            assert_eq!(serde_json::from_str::<Facts>(&facts.canonical()).unwrap(), facts);
+        }
+        let bare = Facts { capacity: None, ask: Ask::Operation("readAudit".to_owned()), ..full() };
+        assert_eq!(bare.canonical(), crate::canonical::json(&bare));
+    }
+
+    #[test]
+    fn every_fact_counts_in_the_digest() {
+        let digest = full().digest();
+        assert_eq!(digest, full().digest());
+        assert_ne!(digest, Facts { at_ms: 10, ..full() }.digest());
+        let mut other = full();
+        other.context.approvals.by.insert("c".to_owned());
+        assert_ne!(digest, other.digest());
+    }
 }

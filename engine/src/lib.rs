@@ -2,6 +2,7 @@
 
 mod bundle;
 mod canonical;
+mod capacity;
 mod cases;
 mod decide;
 mod decision;
@@ -13,12 +14,12 @@ mod script;
 pub mod tlog;
 
 pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
+pub use capacity::{Capacity, GroupLoad, ProbeLoad};
 pub use cases::{CaseResult, Report};
 pub use decide::{decide, decide_plain};
 pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
 pub use facts::{
-    Approval, Approvals, Ask, Capacity, Context, Facts, GroupLoad, Origin, Other, OtherKind, Principal, PrincipalKind,
-    Probe, ProbeLoad, Resource,
+    Approval, Approvals, Ask, Context, Facts, Origin, Other, OtherKind, Principal, PrincipalKind, Probe, Resource,
 };
 pub use legator_classify::{Classification, Part, Table, classify};
 pub use legator_protocol::{CommandSpec, Invocation, Level, Look};

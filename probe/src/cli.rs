@@ -10,11 +10,12 @@ use tokio::sync::watch;
 use crate::address::{Address, AddressFault};
 use crate::config::{ConfigFault, Identity, Places};
 use crate::enroll::{self, EnrollFault, Introduction};
+use crate::journal::{Entry, Journal};
 use crate::service::{self, Pace, ServeFault};
 use crate::status::Shown;
 use crate::token::{Token, TokenFault};
 use crate::unit::{self, UnitFault};
-use crate::{VERSION, clock, durable, heartbeat};
+use crate::{VERSION, clock, durable, heartbeat, spool};
 
 /// Legator's hands on this host: verifies, runs, reports.
 #[derive(Debug, Parser)]
@@ -160,6 +161,8 @@ async fn enroll(places: &Places, enrollment: Enrollment) -> Result<Identity, Fai
         let trial = dir.join("trial");
         durable::write(&trial, b"").and_then(|()| std::fs::remove_file(&trial)).map_err(unwritable)?;
     }
+    // Also keeps a running probe from losing its journal under its hands.
+    let (journal, entries) = Journal::open(&places.state_dir).map_err(ServeFault::from)?;
     let hostname = heartbeat::hostname();
     let introduction = Introduction {
         name: enrollment.name.unwrap_or_else(|| hostname.clone()),
@@ -172,7 +175,20 @@ async fn enroll(places: &Places, enrollment: Enrollment) -> Result<Identity, Fai
     };
     let identity = enroll::enroll(&server, enrollment.allow_plain_http, &token, &introduction).await?;
     identity.save(&places.config())?;
+    forget_before(places, &journal, &entries);
     Ok(identity)
+}
+
+/// An earlier identity's ceiling does not hold under this one, and its ends are no business of this server. What was
+/// sealed for it cannot be opened any more, so forgetting its ids runs nothing twice.
+fn forget_before(places: &Places, journal: &Journal, entries: &[Entry]) {
+    for name in ["policy.json", "inventory.json"] {
+        let _ = std::fs::remove_file(places.state(name));
+    }
+    for entry in entries {
+        let _ = journal.forget(entry.command);
+        spool::remove(&places.state("spool").join(entry.command.to_string()));
+    }
 }
 
 async fn run(places: Places, enrollment: Enrollment) -> Result<(), Failure> {

@@ -7,9 +7,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use legator_protocol::{CommandId, CommandResult, RefusedBy};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
@@ -87,11 +89,9 @@ impl Journal {
         let unreadable = |source| JournalFault::Unreadable { path: dir.display().to_string(), source };
         durable::private_dir(&dir).map_err(unreadable)?;
         let lock = File::create(state_dir.join("lock")).map_err(unreadable)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|fault| {
-            if fault == rustix::io::Errno::WOULDBLOCK {
-                return JournalFault::Taken(state_dir.display().to_string());
-            }
-            unreadable(fault.into())
+        hold(&lock).map_err(|fault| match fault {
+            Errno::WOULDBLOCK => JournalFault::Taken(state_dir.display().to_string()),
+            fault => unreadable(fault.into()),
         })?;
         let mut entries = Vec::new();
         for file in fs::read_dir(&dir).map_err(unreadable)? {
@@ -135,6 +135,18 @@ impl Journal {
     fn path(&self, command: CommandId) -> PathBuf {
         self.dir.join(format!("{command}.json"))
     }
+}
+
+/// Takes the lock. A child that a killed probe was just starting shares it until it became its program, so one try is
+/// too few.
+fn hold(lock: &File) -> Result<(), Errno> {
+    for _ in 0..20 {
+        match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(50)),
+            done => return done,
+        }
+    }
+    Err(Errno::WOULDBLOCK)
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub enum ServeFault {
 }
 
 /// Serves until `stop` says so.
-pub async fn serve(places: Places, pace: Pace, mut stop: watch::Receiver<bool>) -> Result<(), ServeFault> {
+pub async fn serve(places: Places, pace: Pace, stop: watch::Receiver<bool>) -> Result<(), ServeFault> {
     let identity = Identity::load(&places.config())?;
     let floor = Floor::load(&places.floor())?;
     durable::private_dir(&places.state_dir)
@@ -63,7 +63,7 @@ pub async fn serve(places: Places, pace: Pace, mut stop: watch::Receiver<bool>) 
     let hands = Hands::open(&places, &identity, floor)?;
     status::begin(&places, &identity, &hands);
     tracing::info!(probe.id = %identity.probe, server = %identity.server, "the probe runs");
-    tokio::spawn(drain(Arc::clone(&hands), stop.clone()));
+    let drainer = tokio::spawn(drain(Arc::clone(&hands), stop.clone()));
     let voice = Voice { places, identity, hands, pace, hostname: heartbeat::hostname() };
     let mut attempt = 0;
     while !*stop.borrow() {
@@ -86,7 +86,7 @@ pub async fn serve(places: Places, pace: Pace, mut stop: watch::Receiver<bool>) 
         tracing::warn!(%why, wait_ms = wait.as_millis(), "no session");
         tokio::select! {
             () = sleep(wait) => {}
-            _ = stop.wait_for(|stop| *stop) => {}
+            () = told(stop.clone()) => {}
         }
     }
     // Without a session there was nobody to wait with: commands end, and their ends stay in the journal.
@@ -96,6 +96,7 @@ pub async fn serve(places: Places, pace: Pace, mut stop: watch::Receiver<bool>) 
         }
     })
     .await;
+    let _ = drainer.await;
     tracing::info!("the probe ended");
     Ok(())
 }
@@ -119,6 +120,7 @@ async fn drain(hands: Arc<Hands>, stop: watch::Receiver<bool>) {
     hands.drain();
 }
 
+/// Until the word to end; for ever, if whoever could give it is gone.
 async fn told(mut stop: watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;

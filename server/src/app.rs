@@ -1,10 +1,13 @@
 //! The only wiring: builds the handles bottom-up, spawns the tasks, and connects the hub to the rooms behind it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use legator_protocol::{Hello, Opener, ProbeId, Ready, Sealer, ToProbe, ToServer};
 use tokio::sync::broadcast::error::RecvError;
+
+use parking_lot::Mutex;
 
 use crate::approvals::Approvals;
 use crate::audit::{Draft, Ledger};
@@ -15,11 +18,11 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::events::Events;
 use crate::fleet::Fleet;
-use crate::http::Certificate;
 use crate::hub::{Hub, SessionEnd, Switchboard};
 use crate::identity::Identity;
 use crate::policy::{self, Policy, Source};
 use crate::telemetry::{By, Metrics};
+use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
 
 /// Every handle of the house. Cheap to clone.
@@ -36,6 +39,25 @@ pub struct App {
     pub approvals: Approvals,
     pub hub: Hub,
     pub road: Road,
+    strangers: Arc<Trickle>,
+}
+
+/// Entries about strangers in this minute. Anybody can knock; nobody may fill the log with it.
+#[derive(Default)]
+struct Trickle(Mutex<(i64, u32)>);
+
+impl Trickle {
+    const A_MINUTE: u32 = 30;
+
+    fn lets_through(&self, now_ms: i64) -> bool {
+        let mut seen = self.0.lock();
+        let minute = now_ms.div_euclid(60_000);
+        if seen.0 != minute {
+            *seen = (minute, 0);
+        }
+        seen.1 += 1;
+        seen.1 <= Self::A_MINUTE
+    }
 }
 
 /// A house that was built, and what its first start gave.
@@ -89,7 +111,20 @@ impl App {
         if let Some(certificate) = &certificate {
             write_pin(data, &certificate.pin).context("could not write the certificate's fingerprint")?;
         }
-        let app = Self { clock, events, metrics, ledger, policy, identity, fleet, capacity, approvals, hub, road };
+        let app = Self {
+            clock,
+            events,
+            metrics,
+            ledger,
+            policy,
+            identity,
+            fleet,
+            capacity,
+            approvals,
+            hub,
+            road,
+            strangers: Arc::default(),
+        };
         app.start();
         Ok(Built { app, certificate, first_key })
     }
@@ -106,7 +141,7 @@ impl App {
 
 /// Hands the log's newest head to every connected probe now and then, so that each is a witness against a cut log.
 async fn hand_out_checkpoints(app: App) {
-    const ROUND: std::time::Duration = std::time::Duration::from_secs(10);
+    const ROUND: std::time::Duration = std::time::Duration::from_secs(60);
     let mut head = app.ledger.watch();
     while head.changed().await.is_ok() {
         let note = head.borrow_and_update().note.to_string();
@@ -185,7 +220,7 @@ impl Switchboard for App {
 
     async fn closed(&self, probe: ProbeId, end: &SessionEnd) {
         if end.suspicious() {
-            self.note_bad_frame(Some(probe), end).await;
+            self.note_bad_frame(Some(probe), true, end).await;
         }
         if let Err(fault) = self.fleet.disconnected(probe, &end.to_string()).await {
             tracing::error!(%fault, probe.id = %probe, "the end of a session could not be recorded");
@@ -195,7 +230,7 @@ impl Switchboard for App {
     async fn failed(&self, probe: Option<ProbeId>, end: &SessionEnd) {
         tracing::info!(?probe, %end, "a session was not opened");
         if end.suspicious() {
-            self.note_bad_frame(probe, end).await;
+            self.note_bad_frame(probe, false, end).await;
         }
     }
 }
@@ -207,8 +242,12 @@ impl App {
         }
     }
 
-    async fn note_bad_frame(&self, probe: Option<ProbeId>, end: &SessionEnd) {
+    async fn note_bad_frame(&self, probe: Option<ProbeId>, proved: bool, end: &SessionEnd) {
         self.metrics.bad_frames.get_or_create(&By { name: end.code() }).inc();
+        // Until a session is open nobody has proved anything, so whoever it says it is, it is a stranger.
+        if !proved && !self.strangers.lets_through(self.clock.now()) {
+            return;
+        }
         let actor = probe.map_or_else(|| "stranger".to_owned(), |probe| probe.to_string());
         let mut draft = Draft::new("frame.refused", actor.clone(), actor)
             .body(serde_json::json!({ "code": end.code(), "detail": end.to_string() }));

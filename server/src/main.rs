@@ -1,7 +1,6 @@
 //! `legator`: the server.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use legator_server::app::App;
@@ -64,10 +63,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(certificate) = &built.certificate {
         eprintln!("  Certificate fingerprint: {}\n", certificate.pin);
     }
-    let endpoint = http::endpoint(&built.app);
-    poem::Server::new_with_acceptor(bound.acceptor)
-        .run_with_graceful_shutdown(endpoint, stopped(), Some(Duration::from_secs(5)))
-        .await?;
+    http::serve(&built.app, bound, stopped()).await?;
     Ok(())
 }
 

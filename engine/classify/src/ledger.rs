@@ -51,9 +51,10 @@ impl Ledger {
         }
     }
 
-    /// Records something that could not be read.
+    /// Records something that could not be read. Which programs are in it is not known then either.
     pub fn unreadable(&mut self, text: &str, why: &str) {
         self.sum.parsed = false;
+        self.sum.known = false;
         self.part(text, Level::Remediate, why);
     }
 

@@ -28,7 +28,7 @@ impl Fault {
 
     /// A mistake at a byte range of a file's text.
     pub fn at(file: impl Into<String>, text: &str, range: std::ops::Range<usize>, message: impl Into<String>) -> Self {
-        let place = super::place::span(text, range.clone());
+        let place = super::place::Source::new(text).span(range);
         let width = if place.end_line == place.line { place.end_column.saturating_sub(place.column) } else { 1 };
         Self::on_line(file, text, place.line, place.column, width, message)
     }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::bundle::Fault;
+use crate::capacity::{Capacity, GroupLoad, ProbeLoad};
 use crate::decision::{Classified, Decision, Outcome};
 use crate::facts::{
-    Approval, Approvals, Ask, Capacity, Context, Facts, GroupLoad, Origin, Other, Principal, PrincipalKind, Probe,
-    ProbeLoad, Resource,
+    Approval, Approvals, Ask, Context, Facts, Origin, Other, Principal, PrincipalKind, Probe, Resource,
 };
 
 /// One case, ready to be decided.

@@ -7,7 +7,8 @@ use cedar_policy_core::ast::{self, BinaryOp, Expr, ExprKind, Literal, PolicyID};
 use cedar_policy_core::parser::{cst, text_to_cst};
 
 use super::vocabulary::faults_of;
-use crate::bundle::{Fault, PolicyInfo, place};
+use crate::bundle::place::Source;
+use crate::bundle::{Fault, PolicyInfo};
 use crate::rationale::{ClauseKind, Effect, Span};
 
 /// One policy of a bundle.
@@ -66,6 +67,7 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
         }
     };
     let Some(policies) = parsed.as_inner() else { return Vec::new() };
+    let source = Source::new(text);
     let mut guardrails = Vec::new();
     for node in &policies.0 {
         let range = node.loc.as_ref().map_or(0..text.len(), |loc| loc.start()..loc.end());
@@ -91,7 +93,7 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
             ast::Effect::Permit => Effect::Permit,
             ast::Effect::Forbid => Effect::Forbid,
         };
-        let conditions = conditions(text, tree);
+        let conditions = conditions(&source, tree);
         let condition = policy.non_scope_constraints().cloned();
         let mut reads = Reads::default();
         if let Some(expr) = &condition {
@@ -102,10 +104,10 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
             rationale: name.rationale,
             effect,
             file: file.to_owned(),
-            span: place::span(text, range.clone()),
-            source: slice(text, range.clone()),
+            span: source.span(range.clone()),
+            source: source.slice(range.clone()),
         };
-        let scope = scope(text, tree);
+        let scope = scope(&source, tree);
         guardrails.push(Guardrail { info, offset: range.start, policy, condition, scope, conditions, reads });
     }
     guardrails
@@ -151,16 +153,16 @@ fn name_of(file: &str, text: &str, tree: Option<&cst::Policy>, range: Range<usiz
     }
 }
 
-fn scope(text: &str, tree: &cst::PolicyImpl) -> Vec<ScopeText> {
+fn scope(source: &Source<'_>, tree: &cst::PolicyImpl) -> Vec<ScopeText> {
     let kinds = [ClauseKind::Principal, ClauseKind::Action, ClauseKind::Resource];
     let texts = kinds.into_iter().zip(&tree.variables).map(|(kind, variable)| {
         let range = variable.loc.as_ref().map_or(0..0, |loc| loc.start()..loc.end());
-        ScopeText { kind, text: slice(text, range.clone()), span: place::span(text, range) }
+        ScopeText { kind, text: source.slice(range.clone()), span: source.span(range) }
     });
     texts.collect()
 }
 
-fn conditions(text: &str, tree: &cst::PolicyImpl) -> Vec<Condition> {
+fn conditions(source: &Source<'_>, tree: &cst::PolicyImpl) -> Vec<Condition> {
     let mut conditions = Vec::new();
     for node in &tree.conds {
         let Some(cond) = node.as_inner() else { continue };
@@ -168,28 +170,24 @@ fn conditions(text: &str, tree: &cst::PolicyImpl) -> Vec<Condition> {
         let Some(body) = &cond.expr else { continue };
         let Ok(expr) = body.to_expr::<ast::ExprBuilder<()>>() else { continue };
         let mut conjuncts = Vec::new();
-        cut(text, &expr, &mut conjuncts);
+        cut(source, &expr, &mut conjuncts);
         conditions.push(Condition { unless, conjuncts });
     }
     conditions
 }
 
-fn cut(text: &str, expr: &Expr, conjuncts: &mut Vec<Conjunct>) {
+fn cut(source: &Source<'_>, expr: &Expr, conjuncts: &mut Vec<Conjunct>) {
     if let ExprKind::And { left, right } = expr.expr_kind() {
-        cut(text, left, conjuncts);
-        cut(text, right, conjuncts);
+        cut(source, left, conjuncts);
+        cut(source, right, conjuncts);
         return;
     }
     let range = expr.source_loc().map(|loc| loc.start()..loc.end());
     let (text, span) = match range {
-        Some(range) => (slice(text, range.clone()), place::span(text, range)),
+        Some(range) => (source.slice(range.clone()), source.span(range)),
         None => (expr.to_string(), Span::default()),
     };
     conjuncts.push(Conjunct { expr: expr.clone(), text, span });
-}
-
-fn slice(text: &str, range: Range<usize>) -> String {
-    text.get(range).unwrap_or_default().trim().to_owned()
 }
 
 impl Reads {

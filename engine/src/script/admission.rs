@@ -7,8 +7,9 @@ use super::indicator::{self, Named, Recorder};
 use super::sandbox::{Abort, Limits, sandbox, take_trace};
 use super::view;
 use crate::bundle::Fault;
+use crate::capacity::{Capacity, ProbeLoad};
 use crate::decision::Classified;
-use crate::facts::{Ask, Capacity, Context, Facts, Origin, Principal, Probe, ProbeLoad, Resource};
+use crate::facts::{Ask, Context, Facts, Origin, Principal, Probe, Resource};
 use crate::rationale::{AdmissionReason, Comparator, Indicator, Scalar, ScriptReason, Span, Verdict};
 
 /// The admission scripts of a bundle, compiled, with the engine that all of them share.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use legator_protocol::Level;
 use rhai::{Array, Dynamic, Engine, ImmutableString};
 
+use crate::capacity::{Capacity, GroupLoad, ProbeLoad};
 use crate::decision::Classified;
-use crate::facts::{Ask, Capacity, Facts, GroupLoad, ProbeLoad, Resource};
+use crate::facts::{Ask, Facts, Resource};
 
 /// `request`: who wants what, where, and what it is classified as.
 #[derive(Clone)]

@@ -134,7 +134,7 @@ fn admit(request, capacity) {
     if !capacity.known || capacity.tag("web") == () { return allow(); }
     let said = [
         request.level, request.is_change, request.principal, request.principal_kind, request.origin, request.probe,
-        request.roles, request.approvals, request.reason, request.tags, request.programs.len(), request.at_ms,
+        request.roles, request.approvals, request.reason, request.tags, request.programs, request.at_ms,
         capacity.tag("web").running, capacity.fleet.running, capacity.probe.online, request.site, request.breakglass,
     ];
     deny(said.to_string())
@@ -144,7 +144,7 @@ fn admit(request, capacity) {
     let said = decide(&bundle, &busy()).rationale.summary;
     assert_eq!(
         said,
-        r#"denied: ["remediate", true, "ana", "User", "api", "prb_1", ["operator"], 0, (), [], 0, 1700000000000, 7, 0, true, (), ()]"#
+        r#"denied: ["remediate", true, "ana", "User", "api", "prb_1", ["operator"], 0, (), [], ["/opt/no-table-knows-this"], 1700000000000, 7, 0, true, (), ()]"#
     );
 }
 

@@ -145,6 +145,18 @@ fn a_case_that_does_not_hold_says_what_differs() {
 }
 
 #[test]
+fn a_case_can_say_what_its_command_is_instead_of_the_table() {
+    let case = |class: &str| {
+        format!(
+            "[[case]]\nname = 'a'\ncommand = ['x']\nclassified = {class}\nexpect = {{ outcome = 'allow', level = 'destroy' }}"
+        )
+    };
+    let of = |class: &str| bundle(&[("policies/a.cedar", PERMIT), ("policies/a.cases.toml", &case(class))]).check();
+    assert!(of("{ level = 'destroy', effects = ['disk'] }").passed());
+    assert!(!of("{ level = 'observe' }").passed());
+}
+
+#[test]
 fn text_that_is_not_utf8_is_refused() {
     let mut list = files(&[("policies/a.cedar", PERMIT)]);
     list.insert("policies/b.cedar".to_owned(), vec![b'a', 0xff]);

@@ -8,15 +8,19 @@ use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BAS
 use legator_probe::address::Address;
 use legator_probe::config::{Identity, Places};
 use legator_probe::enroll::{EnrollFault, Introduction, enroll};
+use legator_probe::floor::Floor;
+use legator_probe::hands::Hands;
 use legator_probe::tls::{ConnectFault, pin_of};
 use legator_probe::token::{Pin, Token};
-use legator_protocol::ProbeId;
+use legator_protocol::{Level, ProbeId};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+
+use crate::world::World;
 
 struct Office {
     address: String,
@@ -208,6 +212,27 @@ async fn the_program_enrolls_shows_itself_and_goes_without_a_trace() {
     assert!(gone.status.success(), "{}", text(&gone.stderr));
     assert!(text(&gone.stdout).contains("probe.toml"));
     assert!(!places.config_dir.exists() && !places.state_dir.exists());
+}
+
+#[tokio::test]
+async fn another_identity_inherits_no_ceiling_and_no_ends_and_never_takes_over_a_running_probe() {
+    let (mut world, mut link) = World::new().await.start().await;
+    let order = world.shell("echo of the first identity");
+    link.run(&order).await;
+    let office = office(false, "201 Created", |_| identity(None)).await;
+    let token = token(None);
+    let args = ["init", "--force", "--server", &office.address, "--token", token.expose()];
+    let taken = program(&world.places, &args).await;
+    assert!(!taken.status.success());
+    assert!(String::from_utf8_lossy(&taken.stderr).contains("another probe runs"));
+    assert!(!office.asked.is_finished(), "the token must not be spent");
+
+    world.end().await;
+    assert!(program(&world.places, &args).await.status.success());
+    let identity = Identity::load(&world.places.config()).unwrap();
+    assert_eq!(identity.probe, ProbeId::born(5, 5));
+    let hands = Hands::open(&world.places, &identity, Floor::default()).unwrap();
+    assert_eq!((hands.ceiling(), hands.unsettled()), (Level::Observe, vec![]));
 }
 
 #[tokio::test]

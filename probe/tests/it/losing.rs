@@ -89,8 +89,7 @@ async fn a_probe_that_ends_leaves_new_orders_for_its_next_start() {
     let (mut world, mut link) = World::new().await.start().await;
     let (gate, marks) = (world.file("gate"), world.file("marks"));
     // It takes as long to end as nobody opens the gate.
-    let line =
-        format!("mkfifo {0}; trap 'cat {0}; exit' TERM; echo begun; while :; do sleep 0.01; done", gate.display());
+    let line = format!("mkfifo {0}; trap 'cat {0}; exit' TERM; echo begun; while :; do :; done", gate.display());
     let slow = world.shell(&line);
     link.send(&slow).await;
     link.wrote(slow.command, "begun\n").await;
@@ -102,7 +101,8 @@ async fn a_probe_that_ends_leaves_new_orders_for_its_next_start() {
     link.say(&ToProbe::Ping { at_ms: 2 }).await;
     assert_eq!(link.next().await, ToServer::Pong { at_ms: 2 });
     fs::write(&gate, "").unwrap();
-    let ToServer::Result(result) = link.next().await else { panic!("expected the end") };
+    let end = link.next().await;
+    let ToServer::Result(result) = end else { panic!("expected the end, got {end:?}") };
     assert_eq!((result.command, result.end), (slow.command, End::Interrupted));
     link.settle(slow.command).await;
     world.ended().await;

@@ -112,7 +112,11 @@ impl World {
 
     /// The probe as its own process, which can be killed.
     pub fn process(&self) -> Program {
-        let child = Command::new(env!("CARGO_BIN_EXE_legator-probe"))
+        self.process_of(env!("CARGO_BIN_EXE_legator-probe"))
+    }
+
+    pub fn process_of(&self, program: &str) -> Program {
+        let child = Command::new(program)
             .arg("--config-dir")
             .arg(&self.places.config_dir)
             .arg("--state-dir")
@@ -188,6 +192,10 @@ impl World {
 pub struct Program(Child);
 
 impl Program {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         self.0.kill().unwrap();

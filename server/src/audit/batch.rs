@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::entry::Draft;
 use super::fault::WriteFault;
-use super::rows::Rows;
+use super::rows::{Bulk, Rows};
 use super::store;
 use crate::db::DbFault;
 
@@ -82,10 +82,10 @@ impl Batch {
         Ok(index)
     }
 
-    /// Adds a row for `sql`, which takes one JSON array of rows (`… FROM json_each(?)`). The rows of a whole group go in
-    /// with one statement; statements run in the order in which the group first needed them, after every part has run.
-    pub fn push(&mut self, sql: &'static str, row: serde_json::Value) {
-        self.rows.push(sql, row);
+    /// Adds a row for `bulk`. The rows of a whole group go in with one statement a kind, by rank, after every part has
+    /// run. A row that breaks a constraint fails the whole group, so push only rows that cannot.
+    pub fn push(&mut self, bulk: &'static Bulk, row: serde_json::Value) {
+        self.rows.push(bulk, row);
     }
 
     /// The time of this write, as the caller gave it.

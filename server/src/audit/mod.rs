@@ -33,6 +33,7 @@ pub use entry::Draft;
 pub use fault::{KeptFault, OpenFault, ReadFault, WriteFault};
 pub use prove::{Consistency, Inclusion};
 pub use query::{Entry, Filter, Page};
+pub use rows::Bulk;
 pub use verify::{Finding, Flaw, Report};
 
 use crate::db::{Db, DbFault};

@@ -5,13 +5,21 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::db::DbFault;
 
-/// Rows by statement, in the order in which the statements were first needed.
+/// A statement that writes the rows of a whole group: it takes one JSON array of rows (`… FROM json_each(?)`).
+#[derive(Debug)]
+pub struct Bulk {
+    /// Lower ones run first, whoever pushed first.
+    pub rank: u8,
+    pub sql: &'static str,
+}
+
+/// Rows by statement.
 pub(super) struct Rows {
     kinds: Vec<Kind>,
 }
 
 struct Kind {
-    sql: &'static str,
+    bulk: &'static Bulk,
     rows: Vec<Value>,
     /// How many there were when the present part began.
     kept: usize,
@@ -22,10 +30,10 @@ impl Rows {
         Self { kinds: Vec::new() }
     }
 
-    pub fn push(&mut self, sql: &'static str, row: Value) {
-        match self.kinds.iter_mut().find(|kind| kind.sql == sql) {
+    pub fn push(&mut self, bulk: &'static Bulk, row: Value) {
+        match self.kinds.iter_mut().find(|kind| kind.bulk.sql == bulk.sql) {
             Some(kind) => kind.rows.push(row),
-            None => self.kinds.push(Kind { sql, rows: vec![row], kept: 0 }),
+            None => self.kinds.push(Kind { bulk, rows: vec![row], kept: 0 }),
         }
     }
 
@@ -48,9 +56,10 @@ impl Rows {
     }
 
     pub async fn flush(&mut self, connection: &mut SqliteConnection) -> Result<(), DbFault> {
+        self.kinds.sort_by_key(|kind| kind.bulk.rank);
         for kind in self.kinds.drain(..).filter(|kind| !kind.rows.is_empty()) {
             let rows = Value::Array(kind.rows).to_string();
-            sqlx::query(kind.sql).bind(rows).execute(&mut *connection).await?;
+            sqlx::query(kind.bulk.sql).bind(rows).execute(&mut *connection).await?;
         }
         Ok(())
     }

@@ -77,6 +77,7 @@ pub(super) async fn insert_group(
             let (chunk, after) = rest.split_at(*rows);
             rest = after;
             let mut values = SqliteArguments::default();
+            values.reserve(rows * 11 + 4, 0);
             bind_entries(&mut values, chunk).map_err(Error::Encode)?;
             let sql = if rest.is_empty() {
                 bind_checkpoint(&mut values, head).map_err(Error::Encode)?;

@@ -105,6 +105,8 @@ pub struct CommandOut {
     stdout: Option<String>,
     #[oai(skip_serializing_if_is_none)]
     stderr: Option<String>,
+    /// Where its events can be followed as Server-Sent Events.
+    stream: String,
     created_at: DateTime<Utc>,
     /// It does not start after this.
     expires_at: DateTime<Utc>,
@@ -240,6 +242,8 @@ impl CommandApi {
         id: Path<String>,
         /// Answer when the command has ended, or after `wait_s`.
         wait: Query<Option<bool>>,
+        /// Answer at once, to follow the command on its `stream`; the opposite of `wait`.
+        stream: Query<Option<bool>>,
         /// The longest to wait, in seconds: 60 if absent, at most 600.
         wait_s: Query<Option<u64>>,
         /// The same key and body give the first answer again.
@@ -253,11 +257,13 @@ impl CommandApi {
         if matches!(receipt.decision.outcome, Outcome::Deny) && receipt.state == State::Denied {
             return Err(denied(&receipt));
         }
-        let wait = wait.0.unwrap_or(false);
+        let wait = wait.0.unwrap_or(false) && !stream.0.unwrap_or(false);
         if wait {
             self.road.wait(receipt.command, Duration::from_secs(wait_s.0.unwrap_or(60).min(MAX_WAIT_S))).await;
         }
-        let mut command = self.out(receipt.command, wait).await?;
+        // What was dispatched at once is not judged again, so its decision is at hand.
+        let at_hand = (receipt.state == State::Dispatched && !receipt.repeated).then(|| Arc::clone(&receipt.decision));
+        let mut command = self.out(receipt.command, wait, at_hand).await?;
         command.repeated = receipt.repeated;
         Ok(if command.ended { Asked::Ended(Json(command)) } else { Asked::Open(Json(command)) })
     }
@@ -352,7 +358,7 @@ impl CommandApi {
         output: Query<Option<bool>>,
     ) -> Result<Json<CommandOut>, Problem> {
         let id = self.permitted::<ViewCommands>(&caller.0, &id.0).await?.0;
-        Ok(Json(self.out(id, output.0.unwrap_or(false)).await?))
+        Ok(Json(self.out(id, output.0.unwrap_or(false), None).await?))
     }
 
     /// Every judgement of a command, with the facts that it read.
@@ -443,11 +449,19 @@ impl CommandApi {
         Ok((parsed, permit))
     }
 
-    async fn out(&self, id: CommandId, with_output: bool) -> Result<CommandOut, Problem> {
+    async fn out(
+        &self,
+        id: CommandId,
+        with_output: bool,
+        at_hand: Option<Arc<Decision>>,
+    ) -> Result<CommandOut, Problem> {
         let row = self.road.get(id).await?;
-        let decision = self.road.newest_decision(id).await?.map(|row| row.decision);
+        let decision = match at_hand {
+            Some(decision) => Some(decision),
+            None => self.road.newest_decision(id).await?.map(|row| Arc::new(row.decision)),
+        };
         let output = if with_output { Some(self.road.read_output(id).await?) } else { None };
-        Ok(self.shape(row, decision.as_ref(), output.as_ref()))
+        Ok(self.shape(row, decision.as_deref(), output.as_ref()))
     }
 
     fn shape(&self, row: CommandRow, decision: Option<&Decision>, output: Option<&Output>) -> CommandOut {
@@ -477,6 +491,7 @@ impl CommandApi {
             result: row.ended,
             stdout: output.map(|output| text(&output.stdout)),
             stderr: output.map(|output| text(&output.stderr)),
+            stream: format!("/api/v1/commands/{}/stream", row.id),
             created_at: at(row.created_at),
             expires_at: at(row.expires_at),
             dispatched_at: row.dispatched_at.map(at),

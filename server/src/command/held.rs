@@ -32,7 +32,7 @@ impl Road {
             let life = open.life.lock();
             (life.state, life.approval, life.agreed)
         };
-        if state != State::Held {
+        if state != State::Held || !open.recorded() {
             return Ok(());
         }
         if self.0.clock.now() >= open.proposal.expires_at {

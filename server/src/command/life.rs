@@ -119,6 +119,8 @@ pub struct Life {
     pub cancel: Option<String>,
     /// Its end is being written.
     pub settling: bool,
+    /// When its connected probe was last reminded that it owes an answer.
+    pub reminded_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +141,11 @@ impl Open {
 
     pub fn probe(&self) -> ProbeId {
         self.proposal.probe.id
+    }
+
+    /// Whether its first judgement is durable. Before that it is nobody's to judge again.
+    pub fn recorded(&self) -> bool {
+        self.tick.borrow().seq > 0
     }
 
     /// The event before this many is durable now; watchers read on.

@@ -44,25 +44,31 @@ impl Road {
     pub async fn resume(&self, probe: ProbeId) {
         let open = self.0.open.lock().of_probe(probe);
         for open in open {
-            let (order, cancel) = {
-                let life = open.life.lock();
-                match life.state {
-                    State::Dispatched | State::Running => (life.order.clone(), life.cancel.clone()),
-                    _ => continue,
-                }
-            };
             if let Err(fault) = self.recount(&open).await {
                 tracing::warn!(%fault, command.id = %open.id(), "a command was not handed over again");
                 continue;
             }
-            match (cancel, order) {
-                // What is to be stopped is not started: a probe that never saw it notes that it never will.
-                (Some(reason), _) => {
-                    self.0.hub.send(probe, &ToProbe::Cancel { command: open.id(), reason });
-                }
-                (None, Some(order)) => self.dispatch(Cleared { command: open.id(), probe, order }).await,
-                (None, None) => {}
+            self.hand_over_again(&open).await;
+        }
+    }
+
+    /// Says what is out once more. The probe answers from its journal, or takes it up.
+    async fn hand_over_again(&self, open: &Arc<Open>) {
+        let (order, cancel) = {
+            let life = open.life.lock();
+            match life.state {
+                State::Dispatched | State::Running => (life.order.clone(), life.cancel.clone()),
+                _ => return,
             }
+        };
+        let (command, probe) = (open.id(), open.probe());
+        match (cancel, order) {
+            // What is to be stopped is not started: a probe that never saw it notes that it never will.
+            (Some(reason), _) => {
+                self.0.hub.send(probe, &ToProbe::Cancel { command, reason });
+            }
+            (None, Some(order)) => self.dispatch(Cleared { command, probe, order }).await,
+            (None, None) => {}
         }
     }
 
@@ -78,9 +84,9 @@ impl Road {
 
     async fn look_at_dispatched(&self, open: &Arc<Open>) -> Result<(), CommandFault> {
         let now = self.0.clock.now();
-        let (state, started_at, settling) = {
+        let (state, started_at, settling, reminded_at) = {
             let life = open.life.lock();
-            (life.state, life.started_at, life.settling)
+            (life.state, life.started_at, life.settling, life.reminded_at)
         };
         let timeout = i64::try_from(open.proposal.intent.spec.timeout_ms).unwrap_or(i64::MAX);
         let over = match (state, started_at) {
@@ -88,7 +94,14 @@ impl Road {
             (State::Dispatched | State::Running, _) => open.proposal.expires_at,
             _ => return Ok(()),
         };
-        if settling || now < over.saturating_add(GRACE_MS) || self.0.hub.connected(open.probe()) {
+        if settling || now < over.saturating_add(GRACE_MS) {
+            return Ok(());
+        }
+        if self.0.hub.connected(open.probe()) {
+            if now - reminded_at > GRACE_MS {
+                open.life.lock().reminded_at = now;
+                self.hand_over_again(open).await;
+            }
             return Ok(());
         }
         let _turn = open.turn.lock().await;
@@ -136,6 +149,7 @@ impl Road {
                 started_at: row.started_at,
                 cancel: row.cancel,
                 settling: false,
+                reminded_at: 0,
             };
             self.0.open.lock().insert(Open::new(proposal, level, life));
         }

@@ -27,7 +27,7 @@ pub async fn reconcile_queued(road: Road) {
 impl Road {
     async fn look_at_queued(&self, open: &Arc<Open>) -> Result<(), CommandFault> {
         let _turn = open.turn.lock().await;
-        if open.life.lock().state != State::Queued {
+        if open.life.lock().state != State::Queued || !open.recorded() {
             return Ok(());
         }
         if self.0.clock.now() >= open.proposal.expires_at {

@@ -115,6 +115,7 @@ impl Road {
                     started_at: None,
                     cancel: None,
                     settling: false,
+                    reminded_at: 0,
                 };
                 let open = Open::new(proposal.clone(), level, life);
                 self.0.open.lock().insert(Arc::clone(&open));

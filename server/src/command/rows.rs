@@ -47,7 +47,7 @@ impl NewRow {
     }
 
     pub fn push(self, batch: &mut Batch) {
-        batch.push(store::INSERT_COMMAND, self.0);
+        batch.push(&store::INSERT_COMMAND, self.0);
     }
 }
 
@@ -68,16 +68,16 @@ pub struct Decided {
 impl Decided {
     pub fn push(self, batch: &mut Batch) {
         if let Some(order) = &self.order {
-            batch.push(store::CLEAR, json!([self.command, order, self.at]));
+            batch.push(&store::CLEAR, json!([self.command, order, self.at]));
         }
         let row = json!([self.command, self.n, self.at, self.revision, self.outcome, self.facts, self.decision]);
-        batch.push(store::INSERT_DECISION, row);
+        batch.push(&store::INSERT_DECISION, row);
     }
 
     /// The state of a command that was judged before.
     pub fn push_state(&self, batch: &mut Batch) {
         let ended_at = self.state.ended().then_some(self.at);
-        batch.push(store::JUDGE_AGAIN, json!([self.command, self.state.as_str(), self.approval, ended_at]));
+        batch.push(&store::JUDGE_AGAIN, json!([self.command, self.state.as_str(), self.approval, ended_at]));
     }
 }
 
@@ -95,21 +95,21 @@ impl Event {
     }
 
     pub fn push(self, batch: &mut Batch) {
-        batch.push(store::INSERT_EVENT, self.0);
+        batch.push(&store::INSERT_EVENT, self.0);
     }
 }
 
 /// The probe has started it.
 pub fn push_started(batch: &mut Batch, command: CommandId, at: i64) {
-    batch.push(store::START, json!([command, at]));
+    batch.push(&store::START, json!([command, at]));
 }
 
 /// It is over.
 pub fn push_ended(batch: &mut Batch, command: CommandId, state: State, at: i64, ended: &Value) {
-    batch.push(store::END, json!([command, state.as_str(), at, ended.to_string()]));
+    batch.push(&store::END, json!([command, state.as_str(), at, ended.to_string()]));
 }
 
 /// Somebody wants it stopped.
 pub fn push_cancel(batch: &mut Batch, command: CommandId, reason: &str) {
-    batch.push(store::CANCEL, json!([command, reason]));
+    batch.push(&store::CANCEL, json!([command, reason]));
 }

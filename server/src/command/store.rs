@@ -1,4 +1,5 @@
-//! The SQL of `command_*`. Writes take a JSON array of rows, so that one statement serves a whole group of writers.
+//! The SQL of `command_*`. Writes take a JSON array of rows, so that one statement serves a whole group of writers;
+//! their ranks follow a command's life, so that one that goes through several states in one group ends in the last.
 
 use legator_engine::{Context, Decision, Facts, Principal};
 use legator_protocol::{ApprovalId, CommandId, CommandSpec, ProbeId};
@@ -6,42 +7,66 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::life::State;
+use crate::audit::Bulk;
 use crate::db::{Db, DbFault};
 
-pub const INSERT_COMMAND: &str = "\
+pub static INSERT_COMMAND: Bulk = Bulk {
+    rank: 0,
+    sql: "\
 INSERT INTO command_command (id, probe, probe_name, state, level, principal, principal_id, spec, line, context, \
 group_id, idem_key, idem_digest, revision, digest, approval, created_at, expires_at, ended_at) \
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9, \
 value->>10, value->>11, value->>12, value->>13, value->>14, value->>15, value->>16, value->>17, value->>18 \
-FROM json_each(?)";
+FROM json_each(?)",
+};
 
-pub const INSERT_DECISION: &str = "\
+pub static INSERT_DECISION: Bulk = Bulk {
+    rank: 6,
+    sql: "\
 INSERT INTO command_decision (command, n, at, revision, outcome, facts, decision) \
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(?)";
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(?)",
+};
 
-pub const INSERT_EVENT: &str = "\
+pub static INSERT_EVENT: Bulk = Bulk {
+    rank: 7,
+    sql: "\
 INSERT INTO command_event (command, seq, at, kind, chunk, body) \
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?)";
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?)",
+};
 
-/// Each row comes once; the guards make it harmless in which order the kinds of statement of one group run.
-pub const CLEAR: &str = "\
+pub static CLEAR: Bulk = Bulk {
+    rank: 2,
+    sql: "\
 UPDATE command_command SET sealable = j.value->>1, dispatched_at = j.value->>2 FROM json_each(?) AS j \
-WHERE command_command.id = j.value->>0 AND sealable IS NULL";
+WHERE command_command.id = j.value->>0 AND sealable IS NULL",
+};
 
-pub const JUDGE_AGAIN: &str = "\
+pub static JUDGE_AGAIN: Bulk = Bulk {
+    rank: 1,
+    sql: "\
 UPDATE command_command SET state = j.value->>1, approval = j.value->>2, ended_at = j.value->>3 FROM json_each(?) AS j \
-WHERE command_command.id = j.value->>0 AND state IN ('held', 'queued')";
+WHERE command_command.id = j.value->>0 AND state IN ('held', 'queued')",
+};
 
-pub const START: &str = "\
+pub static START: Bulk = Bulk {
+    rank: 3,
+    sql: "\
 UPDATE command_command SET state = 'running', started_at = j.value->>1 FROM json_each(?) AS j \
-WHERE command_command.id = j.value->>0 AND state = 'dispatched'";
+WHERE command_command.id = j.value->>0 AND state = 'dispatched'",
+};
 
-pub const END: &str = "\
+pub static END: Bulk = Bulk {
+    rank: 5,
+    sql: "\
 UPDATE command_command SET state = j.value->>1, ended_at = j.value->>2, ended = j.value->>3 FROM json_each(?) AS j \
-WHERE command_command.id = j.value->>0 AND state IN ('held', 'queued', 'dispatched', 'running', 'lost')";
+WHERE command_command.id = j.value->>0 AND state IN ('held', 'queued', 'dispatched', 'running', 'lost')",
+};
 
-pub const CANCEL: &str = "\
-UPDATE command_command SET cancel = j.value->>1 FROM json_each(?) AS j WHERE command_command.id = j.value->>0";
+pub static CANCEL: Bulk = Bulk {
+    rank: 4,
+    sql: "\
+UPDATE command_command SET cancel = j.value->>1 FROM json_each(?) AS j WHERE command_command.id = j.value->>0",
+};
 
 /// A command as it stands in the database.
 #[derive(Clone, Debug)]

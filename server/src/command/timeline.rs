@@ -74,6 +74,9 @@ impl Road {
                     _ => output.stdout.extend(bytes),
                 }
             }
+            if page.len() < PAGE as usize {
+                return Ok(output);
+            }
         }
     }
 

@@ -80,6 +80,11 @@ fn writing(file: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
+        // What undoes a failed statement is kept in memory, where it is not a write to yet another file for every group.
+        .pragma("temp_store", "memory")
+        .pragma("cache_size", "-16384")
+        // Pages that every group touches are folded into the file once in 16 MiB of log.
+        .pragma("wal_autocheckpoint", "4096")
         .thread_name(|_| "legator-db-write".to_owned())
         .disable_statement_logging()
 }
@@ -89,6 +94,8 @@ fn reading(file: &Path) -> SqliteConnectOptions {
         .filename(file)
         .read_only(true)
         .busy_timeout(PATIENCE)
+        // Pages and checks of the log are long; the default hands rows over in small portions.
+        .row_buffer_size(512)
         .thread_name(|id| format!("legator-db-read-{id}"))
         .disable_statement_logging()
 }

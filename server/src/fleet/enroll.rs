@@ -115,14 +115,9 @@ impl Fleet {
     /// `wanted`, or `wanted-2`, `wanted-3`, … if another probe has it.
     fn free_name(&self, wanted: &str) -> String {
         let probes = self.0.probes.read();
-        let names: BTreeSet<String> = probes.values().map(|entry| entry.probe().name.clone()).collect();
-        if !names.contains(wanted) {
-            return wanted.to_owned();
-        }
-        (2u64..)
-            .map(|n| format!("{wanted}-{n}"))
-            .find(|name| !names.contains(name))
-            .unwrap_or_else(|| wanted.to_owned())
+        let free = |name: &String| !probes.values().any(|entry| entry.probe().name == *name);
+        let mut names = std::iter::once(wanted.to_owned()).chain((2u64..).map(|n| format!("{wanted}-{n}")));
+        names.find(free).unwrap_or_else(|| wanted.to_owned())
     }
 }
 

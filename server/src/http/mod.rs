@@ -12,7 +12,7 @@ use poem::middleware::AddData;
 use poem::{EndpointExt as _, IntoEndpoint as _, Route, get};
 use poem_openapi::{OpenApi, OpenApiService};
 
-pub use self::listen::{Bound, Certificate, ListenFault, bind};
+pub use self::listen::{Bound, ListenFault, bind, serve};
 
 use crate::app::App;
 use crate::approvals::api::ApprovalsApi;

@@ -2,6 +2,7 @@
 //! Never: knows what it says. It seals, numbers and bounds frames; whoever is behind [`Switchboard`] understands them.
 
 mod session;
+mod upgrade;
 
 use std::collections::HashMap;
 use std::sync::Arc;

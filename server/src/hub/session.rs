@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use legator_protocol::{FrameFault, Hello, MAX_FRAME, Opener, ProbeId, Refusal, Sealer, ToServer};
-use poem::web::websocket::{CloseCode, Message, WebSocketStream};
 use tokio::time::{Instant, timeout};
 
+use super::upgrade::{CloseCode, Message, WebSocketStream};
 use super::{Hub, Line, Switchboard};
 
 /// A stranger has this long to say who they are, and to prove it.

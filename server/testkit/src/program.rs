@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::person::Base;
-use crate::{Person, PATIENCE};
+use crate::{PATIENCE, Person};
 
 /// A server and a probe as processes of their own, on folders of their own. Both die with this.
 pub struct Programs {

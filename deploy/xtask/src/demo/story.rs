@@ -65,7 +65,7 @@ pub const STORY: &[Scene] = &[
         acts: &[
             Act {
                 who: FIRST,
-                line: &["run", "web-1", "--no-wait", "--shell", "--", "sleep 4; touch {marks}/web-1-first"],
+                line: &["run", "web-1", "--no-wait", "--shell", "sleep 4; touch {marks}/web-1-first"],
                 end: End::Well,
                 says: &[],
                 keep: &[("running", ID)],
@@ -124,11 +124,11 @@ pub const STORY: &[Scene] = &[
             },
             Act {
                 who: FIRST,
-                line: &["audit", "proof", "--command", "{held}"],
+                line: &["audit", "proof", "{held}"],
                 end: End::Well,
                 says: &[],
                 keep: &[],
-                tell: &["/index", "/size"],
+                tell: &["/index"],
             },
         ],
     },

@@ -8,6 +8,7 @@ use super::{File, Finding, Source, Tree};
 const ROWS: &[(&str, &[&str])] = &[
     ("0, ground", &["clock", "fault"]),
     ("0", &["config", "db", "error", "events", "telemetry", "ui", "vault"]),
+    ("0, above it", &["tls"]),
     ("1", &["audit"]),
     ("2", &["identity"]),
     ("3", &["approvals", "capacity", "cloud", "fleet", "hub", "models", "network", "policy"]),

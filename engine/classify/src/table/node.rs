@@ -128,6 +128,10 @@ pub(crate) enum Kind {
     Sysctl,
     /// An address that is fetched.
     Url,
+    /// A format that begins with `+`; anything else is set, as by `date`.
+    Format,
+    /// A path; with a `+` before it, a command to the pager.
+    Paged,
     /// A shell variable that is set.
     Variable,
     /// A path that is written.
@@ -161,6 +165,8 @@ impl Kind {
             "archive" => Kind::Archive,
             "url" => Kind::Url,
             "sysctl" => Kind::Sysctl,
+            "format" => Kind::Format,
+            "paged" => Kind::Paged,
             "variable" => Kind::Variable,
             "write" => Kind::Write,
             "wipe" => Kind::Wipe,

@@ -1,0 +1,182 @@
+//! Has the log been cut or rewritten since it was last looked at? Answered here, not by the server.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use legator_engine::tlog::{Checkpoint, Hash, Verifier, verify_consistency};
+use serde_json::{Value, json};
+
+use super::kept::Kept;
+use super::offline::{Recomputed, open};
+use super::{read, read_file, verifier};
+use crate::clean;
+use crate::exit::{Exit, Failure};
+use crate::field;
+use crate::screen::{Screen, word};
+use crate::server::Server;
+
+/// Check that the log was not cut or rewritten since it was last looked at.
+#[derive(Args)]
+#[command(
+    after_help = "The newest checkpoint is kept below `~/.local/state/legator/checkpoints`, and the next check begins there. \
+    The first check has nothing to hold the log against and says so; `--verifier` pins the key from the start.\n\n\
+    Ends with 5 if anything does not fit."
+)]
+pub struct Verify {
+    /// Hold the log against this checkpoint instead of the kept one.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// The log's key, `name+keyid+base64`; no other is trusted.
+    #[arg(long, value_name = "KEY")]
+    verifier: Option<String>,
+    /// Also fetch every entry and recompute the whole log.
+    #[arg(long)]
+    full: bool,
+    /// Ask no server: recompute the log from this export.
+    #[arg(long, value_name = "EXPORT", requires = "checkpoint", requires = "verifier", conflicts_with = "full")]
+    offline: Option<PathBuf>,
+}
+
+impl Verify {
+    pub async fn obey(self, server: impl FnOnce() -> Result<Server, Failure>, screen: Screen) -> Result<Exit, Failure> {
+        let report = match (&self.offline, &self.checkpoint, &self.verifier) {
+            (Some(export), Some(checkpoint), Some(key)) => offline(export, checkpoint, key, screen),
+            _ => self.online(&server()?, screen).await,
+        };
+        match report {
+            Ok(report) => {
+                screen.either(&report, || {});
+                Ok(Exit::OK)
+            }
+            Err(Failure::Log(why)) if screen.json => {
+                screen.document(&json!({ "ok": false, "why": why }));
+                Ok(Exit::LOG)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn online(&self, server: &Server, screen: Screen) -> Result<Value, Failure> {
+        let kept = Kept::of(server)?;
+        let head = server.get(&["api", "v1", "audit", "checkpoint"], &[]).await?;
+        let (key, first_time) = self.key(&kept, field::text(&head, "verifier"))?;
+        let note = field::text(&head, "note");
+        let newest = open(note, &key)?;
+        let older = match &self.checkpoint {
+            Some(path) => Some(read_file(path)?),
+            None => kept.note()?,
+        };
+        let older = older.map(|note| open(&note, &key)).transpose()?;
+        if let Some(older) = &older {
+            consistent(server, &key, older, &newest).await?;
+        }
+        if self.full {
+            let mut recomputed = Recomputed::against(newest.clone());
+            read::every_entry(server, newest.size, |line| {
+                recomputed.take(line);
+                Ok(())
+            })
+            .await?;
+            recomputed.finish()?;
+        }
+        kept.keep(note, &key)?;
+        self.say(screen, first_time, older.as_ref(), &newest, &key, &kept);
+        Ok(json!({
+            "ok": true, "size": newest.size, "root": newest.root.to_base64(), "from": older.map(|older| older.size),
+            "first_time": first_time, "recomputed": self.full, "verifier": key.to_string(),
+        }))
+    }
+
+    fn say(
+        &self,
+        screen: Screen,
+        first_time: bool,
+        older: Option<&Checkpoint>,
+        newest: &Checkpoint,
+        key: &Verifier,
+        kept: &Kept,
+    ) {
+        if screen.json {
+            return;
+        }
+        let ok = word("ok");
+        let size = newest.size;
+        match older {
+            Some(older) => screen
+                .data(&format!("{ok}the log of {size} entries begins with the {} that were seen before", older.size)),
+            None => screen.data(&format!("{ok}the log has {size} entries, and its head is signed")),
+        }
+        if self.full {
+            screen.data(&format!("{ok}recomputed from {size} entries: every one leads to the signed root"));
+        }
+        if first_time {
+            screen.note(
+                "this is the first look: the key was taken on trust. Compare it with the server's own, or pin it:",
+            );
+            screen.note(&format!("  legatorctl audit verify --verifier {}", clean::line(&key.to_string())));
+        }
+        screen.note(&format!("the head is kept in `{}`", kept.path()));
+    }
+
+    /// The key to believe, and whether it is believed for no better reason than that the server says so.
+    fn key(&self, kept: &Kept, said: &str) -> Result<(Verifier, bool), Failure> {
+        let said =
+            verifier(said).map_err(|fault| Failure::Log(format!("the server's log key cannot be read: {fault}")))?;
+        let believed = match &self.verifier {
+            Some(text) => Some(verifier(text)?),
+            None => kept.verifier()?,
+        };
+        match believed {
+            None => Ok((said, true)),
+            Some(believed) if believed == said => Ok((believed, false)),
+            Some(believed) => Err(Failure::Log(format!(
+                "the log is signed by another key than before: `{}` was `{believed}`; this is another log",
+                clean::line(&said.to_string())
+            ))),
+        }
+    }
+}
+
+/// Whether the newest log begins with the older one.
+async fn consistent(server: &Server, key: &Verifier, older: &Checkpoint, newest: &Checkpoint) -> Result<(), Failure> {
+    let (old, new) = (older.size, newest.size);
+    if new < old {
+        return Err(Failure::Log(format!("the log is cut: it had {old} entries and has {new}")));
+    }
+    let from = old.to_string();
+    let proof = server.get(&["api", "v1", "audit", "consistency"], &[("from", &from)]).await?;
+    // The log may have grown in between: the proof comes with the head that it leads to.
+    let head = open(field::text(&proof, "note"), key)?;
+    let unfit = || Failure::Log("the server's consistency proof cannot be read".to_owned());
+    let path: Option<Vec<Hash>> =
+        field::list(&proof, "path").iter().map(|hash| Hash::from_base64(hash.as_str().unwrap_or_default())).collect();
+    let path = path.ok_or_else(unfit)?;
+    verify_consistency(old, older.root, head.size, head.root, &path).map_err(|fault| {
+        Failure::Log(format!("the log of now does not continue the {old} entries that were seen before: {fault}"))
+    })?;
+    if head.size == new && head.root != newest.root {
+        return Err(Failure::Log(format!("the server signs two different logs of {new} entries")));
+    }
+    Ok(())
+}
+
+fn offline(
+    export: &std::path::Path,
+    checkpoint: &std::path::Path,
+    key: &str,
+    screen: Screen,
+) -> Result<Value, Failure> {
+    let wanted = open(&read_file(checkpoint)?, &verifier(key)?)?;
+    let mut recomputed = Recomputed::against(wanted.clone());
+    for line in read_file(export)?.lines() {
+        recomputed.take(line);
+    }
+    let (fits, beyond) = recomputed.finish()?;
+    if !screen.json {
+        screen.data(&format!("{}{fits} entries lead to the root that the checkpoint signs", word("ok")));
+        if beyond > 0 {
+            screen.note(&format!("{beyond} more entries came after the checkpoint and are not signed by it"));
+        }
+    }
+    Ok(json!({ "ok": true, "size": fits, "root": wanted.root.to_base64(), "beyond": beyond, "recomputed": true }))
+}

@@ -1,0 +1,106 @@
+//! The command line as a whole: options that every command takes, and the commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::exit_codes;
+use crate::{approvals, audit, commands, events, explain, login, people, policies, probes, run, shells, tokens};
+
+/// Run your fleet by rules you can read.
+#[derive(Parser)]
+#[command(name = "legatorctl", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "`legatorctl help exit-codes` lists the exit codes.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// For every command. A flag goes before the environment, and that before the configuration file.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// The server's address.
+    #[arg(long, global = true, value_name = "URL", env = "LEGATOR_SERVER")]
+    pub server: Option<String>,
+    /// The API key; better in the environment or kept by `login` than on a command line that others can list.
+    #[arg(long, global = true, value_name = "KEY", env = "LEGATOR_API_KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+    /// The fingerprint of the server's key, as the server prints it; then no other certificate is trusted.
+    #[arg(long, global = true, value_name = "PIN", env = "LEGATOR_FINGERPRINT")]
+    pub fingerprint: Option<String>,
+    /// The profile of the configuration file.
+    #[arg(long, global = true, value_name = "NAME", env = "LEGATOR_PROFILE")]
+    pub profile: Option<String>,
+    /// The configuration file; `~/.config/legator/config.toml` if absent.
+    #[arg(long, global = true, value_name = "FILE", env = "LEGATOR_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// For people, or one JSON document.
+    #[arg(short, long, global = true, value_name = "FORM", default_value = "table", env = "LEGATOR_OUTPUT")]
+    pub output: Form,
+    /// No colours, also on a terminal; `NO_COLOR` does the same.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Send the key over plain HTTP to another machine.
+    #[arg(long, global = true, hide = true, env = "LEGATOR_INSECURE_PLAIN_HTTP")]
+    pub insecure_plain_http: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    Table,
+    Json,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Keep a server's address and an API key for it.
+    Login(login::Login),
+    /// Forget the API key of a profile.
+    Logout,
+    /// How the server and the fleet are, and who I am.
+    Status,
+    /// Machines: list, look, tag, remove.
+    Probes(probes::Probes),
+    /// Ask a probe, or every probe with a tag, to run something.
+    Run(run::Run),
+    /// Say why a command was allowed, held, queued or denied.
+    Explain(explain::Explain),
+    /// Say what would be decided, without any of it happening.
+    Simulate(explain::Simulate),
+    /// Commands: list, look.
+    Commands(commands::Commands),
+    /// Stop a command.
+    Cancel(commands::Cancel),
+    /// Wait for a command's end, with its output.
+    Wait(run::Wait),
+    /// What waits for people.
+    Approvals(approvals::Approvals),
+    /// Vote for a held command.
+    Approve(approvals::Vote),
+    /// Vote against a held command.
+    Deny(approvals::Vote),
+    /// Enrollment tokens: list, create, revoke.
+    Tokens(tokens::Tokens),
+    /// People: list, create.
+    Users(people::Users),
+    /// API keys: list, create, revoke.
+    Keys(people::Keys),
+    /// The audit log: read, follow, verify, export, prove.
+    Audit(audit::Audit),
+    /// Check a folder of policies, without a server.
+    Policy(policies::Offline),
+    /// The policies that decide: list, look, reload.
+    Policies(policies::Policies),
+    /// Watch what happens, as it happens.
+    Events(events::Watch),
+    /// Print the completion script of a shell.
+    Completion(shells::Completion),
+    /// Write the manual pages.
+    Man(shells::Man),
+    /// The exit codes and what they mean.
+    #[command(name = "exit-codes", long_about = exit_codes())]
+    ExitCodes,
+}

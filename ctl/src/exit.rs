@@ -1,0 +1,125 @@
+//! How the program ends: every exit code, and every failure with the code that it leads to.
+//! Never: a failure without a next step where there is one.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+/// An exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    pub const OK: Self = Self(0);
+    pub const FAILED: Self = Self(1);
+    pub const USAGE: Self = Self(2);
+    pub const DENIED: Self = Self(3);
+    pub const HELD: Self = Self(4);
+    pub const LOG: Self = Self(5);
+    pub const QUEUED: Self = Self(6);
+    pub const FORBIDDEN: Self = Self(7);
+    pub const UNREACHABLE: Self = Self(8);
+    pub const NOT_RUN: Self = Self(9);
+    pub const TIMED_OUT: Self = Self(124);
+    pub const INTERRUPTED: Self = Self(130);
+}
+
+/// Every code with its meaning, in the order in which help shows them.
+pub const EXIT_CODES: &[(Exit, &str)] = &[
+    (Exit::OK, "done"),
+    (Exit::FAILED, "failed here, or the server refused for another reason than those below"),
+    (Exit::USAGE, "the command line or the configuration cannot be used"),
+    (Exit::DENIED, "policy denies the command"),
+    (Exit::HELD, "the command waits for people"),
+    (Exit::LOG, "the audit log, a checkpoint or a proof does not verify"),
+    (Exit::QUEUED, "the command waits for room"),
+    (Exit::FORBIDDEN, "not signed in, or not allowed to do this"),
+    (Exit::UNREACHABLE, "the server cannot be reached, or its certificate is not the pinned one"),
+    (Exit::NOT_RUN, "the command was refused by the probe, expired, canceled or lost"),
+    (Exit::TIMED_OUT, "the command, or the wait for it, took too long"),
+    (Exit::INTERRUPTED, "interrupted here; the command goes on"),
+];
+
+/// The table for `legatorctl help exit-codes`.
+pub fn exit_codes() -> String {
+    let mut text = String::new();
+    for (Exit(code), meaning) in EXIT_CODES {
+        let _ = writeln!(text, "{code:>5}  {meaning}");
+    }
+    text.push_str(
+        "\n`run` and `wait` of a command that ran end with its own exit code, also where it is one of these; \
+         128 + n stands for signal n. `--output json` says which it was.",
+    );
+    text
+}
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Local(String),
+    #[error("{detail}")]
+    Problem { status: u16, code: String, detail: String, help: Option<String>, request_id: Option<String>, body: Value },
+    #[error("could not reach `{server}`: {reason}")]
+    Unreachable { server: String, reason: String },
+    #[error("the certificate of `{server}` is not vouched for: {reason}")]
+    Untrusted { server: String, reason: String },
+    #[error(
+        "the certificate of `{server}` has the fingerprint `{found}`, not the pinned `{pinned}`: this is another server, or somebody in between"
+    )]
+    PinMismatch { server: String, pinned: String, found: String },
+    #[error("{0}")]
+    Log(String),
+    #[error("could not {verb} `{}`: {source}", path.display())]
+    File { verb: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("the server's answer could not be read: {0}")]
+    Answer(String),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::USAGE,
+            Self::Problem { code, .. } if code == "denied" => Exit::DENIED,
+            Self::Problem { status: 401 | 403, .. } => Exit::FORBIDDEN,
+            Self::Unreachable { .. } | Self::Untrusted { .. } | Self::PinMismatch { .. } => Exit::UNREACHABLE,
+            Self::Log(_) => Exit::LOG,
+            Self::Interrupted => Exit::INTERRUPTED,
+            Self::Problem { .. } | Self::Local(_) | Self::File { .. } | Self::Answer(_) => Exit::FAILED,
+        }
+    }
+
+    /// The next step.
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::Problem { help, .. } => help.as_deref(),
+            Self::Unreachable { .. } => Some("is the server running, and is `--server` its address?"),
+            Self::Untrusted { .. } => Some(
+                "if the server made its certificate itself, give `--fingerprint` what it printed when it started, or use `legatorctl login`",
+            ),
+            Self::PinMismatch { .. } => Some(
+                "nothing was sent; if the certificate was renewed, compare with the server's own output, then log in again",
+            ),
+            _ => None,
+        }
+    }
+
+    /// The failure as a document of its own.
+    pub fn json(&self) -> Value {
+        let mut error = serde_json::json!({ "detail": self.to_string(), "exit_code": self.exit().0 });
+        if let Some(help) = self.help() {
+            error["help"] = help.into();
+        }
+        if let Self::Problem { status, code, request_id, .. } = self {
+            error["status"] = (*status).into();
+            error["code"] = code.as_str().into();
+            error["request_id"] = request_id.clone().into();
+        }
+        serde_json::json!({ "error": error })
+    }
+}

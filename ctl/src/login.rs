@@ -1,0 +1,137 @@
+//! Signing in: whose certificate, whose key, and where they are kept.
+//! Never: a certificate accepted without a person or a pin; a key echoed.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use clap::Args;
+use serde_json::json;
+
+use crate::clean;
+use crate::cli::Global;
+use crate::config::{Config, Profile, config_path};
+use crate::exit::{Exit, Failure};
+use crate::field;
+use crate::screen::{self, Screen};
+use crate::server::{self, Access, Server};
+
+/// Keep a server's address and an API key for it.
+#[derive(Args)]
+pub struct Login {
+    /// Read the key from standard input instead of asking for it.
+    #[arg(long)]
+    key_stdin: bool,
+}
+
+impl Login {
+    pub async fn obey(self, global: &Global, screen: Screen) -> Result<Exit, Failure> {
+        let path = config_path(global)?;
+        let mut config = Config::read(&path)?;
+        let name = global.profile.clone().or_else(|| config.current.clone()).unwrap_or_else(|| "default".to_owned());
+        let known = config.profiles.get(&name).cloned();
+        let address = global.server.clone().or_else(|| known.as_ref().map(|known| known.server.clone()));
+        let address =
+            address.ok_or_else(|| Failure::Usage("say which server: `legatorctl login --server URL`".to_owned()))?;
+        let kept = known.filter(|known| known.server == address).and_then(|known| known.fingerprint);
+        let mut access = Access {
+            server: address.clone(),
+            fingerprint: global.fingerprint.clone().or(kept),
+            api_key: None,
+            plain_allowed: global.insecure_plain_http,
+        };
+        access.fingerprint = trust(&access, screen).await?;
+        access.api_key = Some(match &global.api_key {
+            Some(key) if !self.key_stdin => key.clone(),
+            _ => self.ask_for_key()?,
+        });
+        let server = Server::new(access.clone())?;
+        let me = server.get(&["api", "v1", "me"], &[]).await?;
+        let Access { server: address, fingerprint, api_key, .. } = access;
+        config.profiles.insert(name.clone(), Profile { server: address.clone(), fingerprint, api_key });
+        config.current = Some(name.clone());
+        config.write(&path)?;
+        let said = json!({ "profile": name, "server": address, "me": me, "config": path });
+        screen.either(&said, || {
+            let roles = field::shown(&me, "roles");
+            screen.note(&format!("signed in to {} as {} ({roles})", clean::line(&address), field::shown(&me, "name")));
+            screen.note(&format!("kept as profile `{}` in `{}`", clean::line(&name), path.display()));
+        });
+        Ok(Exit::OK)
+    }
+
+    fn ask_for_key(&self) -> Result<String, Failure> {
+        let stdin = std::io::stdin();
+        let asks = !self.key_stdin && stdin.is_terminal();
+        if !self.key_stdin && !asks {
+            return Err(Failure::Usage("nobody can be asked for the key here: give `--key-stdin`".to_owned()));
+        }
+        let quiet = if asks { Some(Quiet::begin()?) } else { None };
+        if asks {
+            let _ = write!(std::io::stderr(), "API key: ");
+        }
+        let mut key = String::new();
+        let read = stdin.lock().read_line(&mut key);
+        if quiet.is_some() {
+            let _ = writeln!(std::io::stderr());
+        }
+        drop(quiet);
+        read.map_err(|fault| Failure::Local(format!("could not read the key: {fault}")))?;
+        let key = key.trim();
+        if key.is_empty() { Err(Failure::Usage("the key is empty".to_owned())) } else { Ok(key.to_owned()) }
+    }
+}
+
+/// The pin to use from now on: none where a certificate authority vouches for the server.
+async fn trust(access: &Access, screen: Screen) -> Result<Option<String>, Failure> {
+    let server = Server::new(access.clone())?;
+    let failure = match server.get(&["version"], &[]).await {
+        Ok(_) => return Ok(access.fingerprint.clone()),
+        Err(failure @ Failure::Untrusted { .. }) => failure,
+        Err(failure) => return Err(failure),
+    };
+    let Some(found) = server::look_at(&access.server).await? else { return Err(failure) };
+    screen.note("No certificate authority vouches for this server. Its key has the fingerprint");
+    screen.note(&format!("\n  {}\n", clean::line(&found)));
+    screen.note("The server printed its own when it started, and keeps it in `tls.fingerprint` in its data folder.");
+    if !screen::stdin_is_terminal() {
+        return Err(failure);
+    }
+    if screen::confirm("Is it the same?")? { Ok(Some(found)) } else { Err(failure) }
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Quiet(rustix::termios::Termios);
+
+impl Quiet {
+    fn begin() -> Result<Self, Failure> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let fault =
+            |fault: rustix::io::Errno| Failure::Local(format!("could not turn the terminal's echo off: {fault}"));
+        let before = tcgetattr(std::io::stdin()).map_err(fault)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &quiet).map_err(fault)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Flush, &self.0);
+    }
+}
+
+/// Forget the API key of a profile.
+pub fn logout(global: &Global, screen: Screen) -> Result<Exit, Failure> {
+    let path = config_path(global)?;
+    let mut config = Config::read(&path)?;
+    let name = config.profile(global)?.0;
+    let had = config.profiles.get_mut(&name).and_then(|profile| profile.api_key.take()).is_some();
+    if had {
+        config.write(&path)?;
+    }
+    let said = if had { "forgot the key of" } else { "there was no key in" };
+    screen.either(&json!({ "profile": name, "had_key": had }), || {
+        screen.note(&format!("{said} profile `{}`", clean::line(&name)))
+    });
+    Ok(Exit::OK)
+}

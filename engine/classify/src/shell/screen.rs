@@ -1,0 +1,134 @@
+//! Looks over a line before the grammar sees it: what could make it go deep, take long, or end a word elsewhere is refused.
+
+use brush_parser::{ParserOptions, Token};
+
+use crate::arg::Arg;
+use crate::word::Unread;
+
+/// Longer lines are not parsed.
+const MAX_LINE: usize = 16 * 1024;
+/// How many expansions a line may open; the tokenizer goes one deeper for each that is nested.
+const MAX_EXPANSIONS: usize = 64;
+/// How many brackets and reserved words a line may hold.
+const MAX_COMPOUND: usize = 48;
+
+/// `sh` has no extended globs, and a shell that is not interactive has them switched off: `!(…)` is a subshell.
+pub(super) fn options() -> ParserOptions {
+    ParserOptions { enable_extended_globbing: false, ..ParserOptions::default() }
+}
+
+/// The words of a line that is nothing but words: no quote, no expansion, no operator, no reserved word.
+pub(super) fn plain_words(code: &str) -> Option<Vec<Arg<'_>>> {
+    if !code.bytes().all(|c| c.is_ascii_alphanumeric() || b" -_./:=@%+,".contains(&c)) {
+        return None;
+    }
+    let words: Vec<Arg<'_>> = code.split(' ').filter(|word| !word.is_empty()).map(Arg::exact).collect();
+    let first = words.first()?;
+    (!first.text.contains('=') && !is_reserved(&first.text)).then_some(words)
+}
+
+fn is_reserved(word: &str) -> bool {
+    matches!(
+        word,
+        "if" | "then"
+            | "else"
+            | "elif"
+            | "fi"
+            | "do"
+            | "done"
+            | "case"
+            | "esac"
+            | "while"
+            | "until"
+            | "for"
+            | "in"
+            | "function"
+            | "select"
+            | "coproc"
+            | "time"
+            | "{"
+            | "}"
+            | "!"
+            | "[["
+            | "]]"
+    )
+}
+
+/// The tokens of a line, if the grammar can take them without going deep or back and forth.
+pub(super) fn tokens(code: &str) -> Result<Vec<Token>, Unread> {
+    if code.len() > MAX_LINE {
+        return Err("it is too long");
+    }
+    let expansions = code.matches("$(").count() + code.matches("${").count() + code.matches("$[").count();
+    if expansions > MAX_EXPANSIONS {
+        return Err("it has too many expansions");
+    }
+    // Where a comment ends a line, a bracket in it would not count for the shell but would for the reader of the word.
+    if (expansions > 0 || code.contains(['`', '<'])) && holds_a_comment(code) {
+        return Err("a comment beside an expansion");
+    }
+    let tokens =
+        brush_parser::uncached_tokenize_str(code, &options().tokenizer_options()).map_err(|_| "it does not parse")?;
+    let (mut compound, mut documents, mut after_bracket) = (0, 0, false);
+    for (index, token) in tokens.iter().enumerate() {
+        let bracket = matches!(token, Token::Operator(operator, _) if operator == "(");
+        match token {
+            // The grammar goes back and forth exponentially over these.
+            _ if bracket && after_bracket => return Err("two brackets in a row"),
+            Token::Operator(operator, _) => {
+                compound += usize::from(bracket);
+                if operator == "<<" || operator == "<<-" {
+                    documents += 1;
+                    check_document(code, operator == "<<-", tokens.get(index + 1))?;
+                }
+            }
+            // The grammar takes digits before a redirection for a descriptor, and cannot hold a long one.
+            Token::Word(word, _)
+                if word.len() > 9
+                    && word.bytes().all(|c| c.is_ascii_digit())
+                    && matches!(tokens.get(index + 1), Some(Token::Operator(next, _)) if next.starts_with(['<', '>'])) =>
+            {
+                return Err("a descriptor that is too large");
+            }
+            Token::Word(word, _) => compound += usize::from(is_reserved(word)),
+        }
+        after_bracket = bracket;
+    }
+    if documents > 1 {
+        return Err("more than one here-document");
+    }
+    if compound > MAX_COMPOUND {
+        return Err("too many compound commands");
+    }
+    Ok(tokens)
+}
+
+fn holds_a_comment(code: &str) -> bool {
+    let mut before = ' ';
+    for c in code.chars() {
+        if c == '#' && (before.is_whitespace() || ";&|()`".contains(before)) {
+            return true;
+        }
+        before = c;
+    }
+    false
+}
+
+/// A delimiter that every shell reads alike, and that ends the document where the tokenizer thinks it does.
+fn check_document(code: &str, strips_tabs: bool, tag: Option<&Token>) -> Result<(), Unread> {
+    let Some(Token::Word(tag, _)) = tag else { return Err("a here-document without a delimiter") };
+    let tag = tag.trim();
+    let bare = [('\'', '\''), ('"', '"')]
+        .iter()
+        .find_map(|(open, close)| tag.strip_prefix(*open)?.strip_suffix(*close))
+        .unwrap_or(tag);
+    if bare.is_empty() || !bare.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
+        return Err("a here-document whose delimiter is not plain");
+    }
+    // Exactly one line may be the delimiter.
+    let is_end = |line: &&str| if strips_tabs { line.trim_start_matches('\t') == bare } else { *line == bare };
+    if code.split('\n').skip(1).filter(is_end).count() != 1 {
+        return Err("a here-document that does not end once");
+    }
+    Ok(())
+}
