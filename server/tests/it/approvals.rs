@@ -130,7 +130,9 @@ async fn an_approval_does_not_cover_a_command_whose_bytes_were_altered_since() {
     let probe = host.obey().await;
     let held = ana.ask("web-1", RESTART).await.is(202);
     let mut database = world.database().await;
-    database.run("DROP TRIGGER command_immutable; UPDATE command_command SET spec = replace(spec, 'nginx', 'sshd')").await;
+    database
+        .run("DROP TRIGGER command_immutable; UPDATE command_command SET spec = replace(spec, 'nginx', 'sshd')")
+        .await;
     ben.vote(text(&held, "approval"), "approve").await.is(200);
     assert_eq!(ana.ended(text(&held, "id")).await["state"], "denied");
     assert!(probe.ran().is_empty());
@@ -145,7 +147,9 @@ async fn an_approval_does_not_cover_altered_bytes_over_a_restart_either() {
     let held = ana.ask("web-1", RESTART).await.is(202);
     world.stop().await;
     let mut database = world.database().await;
-    database.run("DROP TRIGGER command_immutable; UPDATE command_command SET spec = replace(spec, 'nginx', 'sshd')").await;
+    database
+        .run("DROP TRIGGER command_immutable; UPDATE command_command SET spec = replace(spec, 'nginx', 'sshd')")
+        .await;
     drop(database);
     world.begin().await.unwrap();
     let probe = host.obey().await;
@@ -170,7 +174,7 @@ async fn who_lost_their_role_while_their_command_waited_is_denied() {
     ben.vote(text(&held, "approval"), "approve").await.is(200);
     let command = ana.ended(text(&held, "id")).await;
     assert_eq!(command["state"], "denied");
-    assert_eq!(command["decision"]["outcome"]["outcome"], "deny");
+    assert_eq!(command["decision"]["outcome"]["kind"], "deny");
     assert!(probe.ran().is_empty());
     let approval = ben.get(&format!("/api/v1/approvals/{}", text(&held, "approval"))).await.is(200);
     assert_eq!(approval["state"], "denied");

@@ -45,7 +45,12 @@ async fn the_log_of_today_begins_with_the_log_of_any_day_before() {
     let verifier = Verifier::parse(text(&proof, "verifier")).unwrap();
     let now = Checkpoint::open(text(&proof, "note"), &verifier).unwrap();
     let then = Checkpoint::open(text(&kept, "note"), &verifier).unwrap();
-    let path: Vec<Hash> = proof["path"].as_array().unwrap().iter().map(|hash| Hash::from_base64(hash.as_str().unwrap()).unwrap()).collect();
+    let path: Vec<Hash> = proof["path"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hash| Hash::from_base64(hash.as_str().unwrap()).unwrap())
+        .collect();
     assert!(now.size > then.size);
     verify_consistency(then.size, then.root, now.size, now.root, &path).unwrap();
     assert!(verify_consistency(then.size, leaf_hash(b"another log"), now.size, now.root, &path).is_err());
@@ -81,7 +86,8 @@ async fn the_export_is_enough_to_compute_the_root_elsewhere() {
     let cleo = world.person("cleo", &["auditor"]).await;
     let checkpoint = cleo.get("/api/v1/audit/checkpoint").await.is(200);
     let export = cleo.get("/api/v1/audit/export").await.text;
-    let lines: Vec<&str> = export.lines().take(usize::try_from(checkpoint["size"].as_u64().unwrap()).unwrap()).collect();
+    let lines: Vec<&str> =
+        export.lines().take(usize::try_from(checkpoint["size"].as_u64().unwrap()).unwrap()).collect();
     let mut tree = legator_engine::tlog::Tree::default();
     for line in &lines {
         tree.append(leaf_hash(line.as_bytes()), |_, _| {});

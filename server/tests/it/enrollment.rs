@@ -2,7 +2,7 @@
 
 use legator_protocol::VERSIONS;
 use serde_json::{Value, json};
-use testkit::{Answer, Host, Link, World, registration};
+use testkit::{Answer, Link, World, registration};
 
 use crate::text;
 
@@ -33,7 +33,8 @@ async fn a_token_is_good_for_one_machine_unless_it_says_otherwise() {
 async fn two_machines_at_the_same_moment_do_not_share_a_single_use() {
     let world = World::start().await;
     let token = world.token(json!({ "name": "once" })).await;
-    let (one, two) = tokio::join!(register(&world, &token["token"], "web-1"), register(&world, &token["token"], "web-2"));
+    let (one, two) =
+        tokio::join!(register(&world, &token["token"], "web-1"), register(&world, &token["token"], "web-2"));
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 401]);
@@ -58,7 +59,11 @@ async fn a_token_that_expired_or_was_ended_or_never_was_buys_nothing() {
     strange["hostname"] = json!("web 1\n");
     world.stranger().post("/api/v1/register", strange).await.problem("invalid");
     register(&world, &good["token"], "web-1").await.is(201);
-    for wrong in [json!({ "name": "t", "ttl_s": 0 }), json!({ "name": "t", "max_uses": 0 }), json!({ "name": "t", "tags": [""] })] {
+    for wrong in [
+        json!({ "name": "t", "ttl_s": 0 }),
+        json!({ "name": "t", "max_uses": 0 }),
+        json!({ "name": "t", "tags": [""] }),
+    ] {
         world.admin().post("/api/v1/tokens", wrong).await.problem("invalid");
     }
     world.end().await;

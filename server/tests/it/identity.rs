@@ -65,7 +65,10 @@ async fn status(person: &Person, operation: &Operation, ids: &BTreeMap<&str, Str
 async fn no_operation_answers_without_a_key_but_for_those_that_are_meant_to() {
     let world = World::start().await;
     let document: Value = serde_json::from_str(&legator_server::http::document(world.app())).unwrap();
-    let (stranger, ids) = (world.stranger(), BTreeMap::from([("{id}", "x".to_owned()), ("{tag}", "x".to_owned()), ("{index}", "0".to_owned())]));
+    let (stranger, ids) = (
+        world.stranger(),
+        BTreeMap::from([("{id}", "x".to_owned()), ("{tag}", "x".to_owned()), ("{index}", "0".to_owned())]),
+    );
     let mut open = Vec::new();
     for operation in operations(&document) {
         let bad_key = status(&stranger.with_key(Some("lgk_x_y")), &operation, &ids).await;
@@ -149,6 +152,9 @@ async fn i_am_who_my_key_says() {
     assert_eq!((crate::text(&me, "name"), &me["roles"]), ("ana", &json!(["approver", "operator"])));
     assert_eq!(crate::text(&me, "id"), ana.id);
     let keys = world.admin().get("/api/v1/auth/keys").await;
-    assert!(!keys.text.contains(ana.key.as_deref().unwrap().rsplit('_').next().unwrap()), "a key's secret is shown once");
+    assert!(
+        !keys.text.contains(ana.key.as_deref().unwrap().rsplit('_').next().unwrap()),
+        "a key's secret is shown once"
+    );
     world.end().await;
 }

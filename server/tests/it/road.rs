@@ -19,7 +19,7 @@ async fn runs_an_allowed_command_and_tells_what_it_wrote() {
     assert_eq!(command["exit_code"], 0);
     assert_eq!(command["level"], "observe");
     assert_eq!(command["requester_name"], "ana");
-    assert_eq!(command["decision"]["outcome"]["outcome"], "allow", "{command}");
+    assert_eq!(command["decision"]["outcome"]["kind"], "allow", "{command}");
     assert_eq!(probe.ran(), ["uptime"]);
     world.end().await;
 }
@@ -55,7 +55,7 @@ async fn denies_a_wipe_of_a_database_and_names_the_policy_that_forbids_it() {
     let probe = host.obey().await;
     let problem = ana.ask("db-1", WIPE).await.problem("denied");
     let decision = &problem["decision"];
-    assert_eq!(decision["outcome"]["outcome"], "deny", "{problem}");
+    assert_eq!(decision["outcome"]["kind"], "deny", "{problem}");
     let policies = decision["rationale"]["policies"].as_array().unwrap();
     let forbid = policies.iter().find(|policy| policy["id"] == "databases-are-never-wiped-from-here").unwrap();
     assert_eq!(forbid["effect"], "forbid");
@@ -150,7 +150,8 @@ async fn many_asks_at_once_with_one_key_make_one_command() {
     let answers = futures_util::future::join_all(asks).await;
     let (answered, busy): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status < 300);
     assert!(!answered.is_empty());
-    let ids: std::collections::BTreeSet<_> = answered.iter().map(|answer| text(&answer.body, "id").to_owned()).collect();
+    let ids: std::collections::BTreeSet<_> =
+        answered.iter().map(|answer| text(&answer.body, "id").to_owned()).collect();
     assert_eq!(ids.len(), 1);
     for answer in busy {
         answer.problem("conflict");

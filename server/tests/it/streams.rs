@@ -36,7 +36,10 @@ async fn streams_a_command_from_its_decision_to_its_end() {
 
     // Whoever comes later sees the same, and whoever was there before goes on where they left off.
     let later = ana.stream(&id, "", None).await;
-    assert_eq!(later.iter().map(|event| &event.body).collect::<Vec<_>>(), live.iter().map(|event| &event.body).collect::<Vec<_>>());
+    assert_eq!(
+        later.iter().map(|event| &event.body).collect::<Vec<_>>(),
+        live.iter().map(|event| &event.body).collect::<Vec<_>>()
+    );
     assert_eq!(kinds(&ana.stream(&id, "", Some("4")).await), ["output", "ended"]);
     assert_eq!(kinds(&ana.stream(&id, "?after=5", None).await), ["ended"]);
     assert_eq!(kinds(&ana.stream(&id, "?after=0", Some("5")).await), ["ended"]);
