@@ -47,7 +47,7 @@ impl Road {
     async fn stop(&self, open: &Arc<Open>, actor: &str, reason: &str) -> Result<(), CommandFault> {
         let now = self.0.clock.now();
         let id = open.id();
-        let event = {
+        let (seq, event) = {
             let mut life = open.life.lock();
             life.seq += 1;
             let body = serde_json::json!({ "by": actor, "reason": reason });
@@ -58,23 +58,28 @@ impl Road {
             .probe(open.probe())
             .body(serde_json::json!({ "reason": reason }));
         let text = reason.to_owned();
-        self.0
+        let written = self
+            .0
             .ledger
             .write(now, move |batch| {
                 Box::pin(async move {
                     rows::push_cancel(batch, id, &text);
-                    event.1.push(batch);
+                    event.push(batch);
                     batch.entry(draft)?;
                     Ok::<_, WriteFault>(())
                 })
             })
-            .await?;
+            .await;
+        if let Err(fault) = written {
+            give_back(open, seq);
+            return Err(fault.into());
+        }
         let state = {
             let mut life = open.life.lock();
             life.cancel = Some(reason.to_owned());
             life.state
         };
-        open.durable(event.0, state);
+        open.durable(seq, state);
         self.0.hub.send(open.probe(), &ToProbe::Cancel { command: id, reason: reason.to_owned() });
         Ok(())
     }
@@ -105,7 +110,8 @@ impl Road {
             .command(id)
             .probe(open.probe())
             .body(serde_json::json!({ "state": state.as_str(), "reason": reason }));
-        self.0
+        let written = self
+            .0
             .ledger
             .write(now, move |batch| {
                 Box::pin(async move {
@@ -118,7 +124,11 @@ impl Road {
                     Ok::<_, WriteFault>(())
                 })
             })
-            .await?;
+            .await;
+        if let Err(fault) = written {
+            give_back(open, seq);
+            return Err(fault.into());
+        }
         if let Some(approval) = approval {
             self.0.approvals.closed(approval, closing);
         }
@@ -136,5 +146,13 @@ impl Road {
         self.0.metrics.settled.get_or_create(&By { name: state.as_str() }).inc();
         let took = self.0.clock.now() - open.proposal.created_at;
         self.0.metrics.road_seconds.observe(took.max(0) as f64 / 1000.0);
+    }
+}
+
+/// The event with this number was not written. Unless another has come since, the next one takes the number.
+fn give_back(open: &Open, seq: u64) {
+    let mut life = open.life.lock();
+    if life.seq == seq {
+        life.seq -= 1;
     }
 }

@@ -84,6 +84,7 @@ impl Road {
             };
             let mut life = open.life.lock();
             life.judged = life.judged.saturating_sub(1);
+            life.seq = life.seq.saturating_sub(1);
             if life.state == State::Queued {
                 self.0
                     .capacity

@@ -46,9 +46,9 @@ pub fn document(app: &App) -> String {
 }
 
 fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
-    OpenApiService::new(apis(app), "Legator", env!("CARGO_PKG_VERSION"))
-        .description("Run your fleet by rules you can read. Probes speak on `/ws/probe`, described in `engine/protocol/README.md`.")
-        .url_prefix("/")
+    OpenApiService::new(apis(app), "Legator", env!("CARGO_PKG_VERSION")).description(
+        "Run your fleet by rules you can read. Probes speak on `/ws/probe`, described in `engine/protocol/README.md`.",
+    )
 }
 
 /// The whole outside.

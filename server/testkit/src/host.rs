@@ -43,13 +43,12 @@ impl Host {
     pub fn enrolled(registered: &Value, base: &Base) -> Self {
         let text = |name: &str| registered[name].as_str().unwrap().to_owned();
         let (name, id) = (text("name"), text("probe_id").parse().unwrap());
-        Self { name, id, key: Self::again(registered), base: Arc::clone(base) }
+        Self { name, id, key: key(registered), base: Arc::clone(base) }
     }
 
-    /// The key in an answer to an enrollment.
-    pub fn again(registered: &Value) -> ProbeKey {
-        let key = BASE64.decode(registered["key"].as_str().unwrap()).unwrap();
-        ProbeKey::new(key.try_into().unwrap())
+    /// The same probe with the key that it got when it enrolled again.
+    pub fn again(&self, registered: &Value) -> Self {
+        Self { key: key(registered), ..self.clone() }
     }
 
     pub fn base(&self) -> String {
@@ -88,6 +87,11 @@ impl Serving {
         self.task.abort();
         let _ = self.task.await;
     }
+}
+
+fn key(registered: &Value) -> ProbeKey {
+    let bytes = BASE64.decode(registered["key"].as_str().unwrap()).unwrap();
+    ProbeKey::new(bytes.try_into().unwrap())
 }
 
 /// A host that has nothing to complain of.

@@ -174,7 +174,7 @@ async fn who_lost_their_role_while_their_command_waited_is_denied() {
     ben.vote(text(&held, "approval"), "approve").await.is(200);
     let command = ana.ended(text(&held, "id")).await;
     assert_eq!(command["state"], "denied");
-    assert_eq!(command["decision"]["outcome"]["outcome"], "deny");
+    assert_eq!(command["decision"]["outcome"]["kind"], "deny");
     assert!(probe.ran().is_empty());
     let approval = ben.get(&format!("/api/v1/approvals/{}", text(&held, "approval"))).await.is(200);
     assert_eq!(approval["state"], "denied");

@@ -122,18 +122,18 @@ async fn inventory_is_kept_by_section_and_asked_for_anew_when_it_does_not_fit() 
     let mut link = host.connect().await;
     let inventory = |digest: &str, base: Option<&str>, sections: serde_json::Value| {
         legator_protocol::ToServer::Inventory(legator_protocol::Inventory {
-            digest: digest.to_owned(),
-            base: base.map(str::to_owned),
+            digest: digest.repeat(64),
+            base: base.map(|base| base.repeat(64)),
             collected_at_ms: 1,
             sections: serde_json::from_value(sections).unwrap(),
         })
     };
-    link.say(&inventory("one", None, json!({ "system": { "kernel": "6.1" }, "users": ["ana"] }))).await;
-    link.say(&inventory("two", Some("one"), json!({ "users": ["ana", "ben"] }))).await;
+    link.say(&inventory("1", None, json!({ "system": { "kernel": "6.1" }, "users": ["ana"] }))).await;
+    link.say(&inventory("2", Some("1"), json!({ "users": ["ana", "ben"] }))).await;
     link.flush().await;
     let sections = json!({ "system": { "kernel": "6.1" }, "users": ["ana", "ben"] });
     assert_eq!(ana.get("/api/v1/probes/web-1/inventory").await.is(200)["sections"], sections);
-    link.say(&inventory("nine", Some("eight"), json!({ "users": [] }))).await;
+    link.say(&inventory("9", Some("8"), json!({ "users": [] }))).await;
     let asked = loop {
         match link.hear().await.unwrap() {
             legator_protocol::ToProbe::Policy { inventory, .. } => break inventory,

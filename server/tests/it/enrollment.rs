@@ -2,7 +2,7 @@
 
 use legator_protocol::VERSIONS;
 use serde_json::{Value, json};
-use testkit::{Answer, Host, Link, World, registration};
+use testkit::{Answer, Link, World, registration};
 
 use crate::text;
 

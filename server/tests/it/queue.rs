@@ -105,17 +105,3 @@ async fn what_people_approved_stays_approved_while_it_waits_for_room() {
     assert_eq!(ana.ended(text(&second, "id")).await["state"], "succeeded");
     world.end().await;
 }
-
-#[tokio::test]
-async fn nothing_is_known_of_a_host_that_never_said_how_it_is_so_its_change_is_not_just_let_through() {
-    let world = World::start().await;
-    let ana = world.person("ana", &["operator"]).await;
-    let host = world.host("web-1", &[]).await;
-    let mut link = Link::open(&host.base(), host.id, &host.key).await;
-    let asked = ana.ask("web-1", RESTART).await.is(202);
-    assert_eq!(asked["state"], "queued", "{asked}");
-    link.say(&legator_protocol::ToServer::Heartbeat(testkit::well())).await;
-    finish_next(&mut link).await;
-    assert_eq!(ana.ended(text(&asked, "id")).await["state"], "succeeded");
-    world.end().await;
-}

@@ -19,7 +19,7 @@ async fn runs_an_allowed_command_and_tells_what_it_wrote() {
     assert_eq!(command["exit_code"], 0);
     assert_eq!(command["level"], "observe");
     assert_eq!(command["requester_name"], "ana");
-    assert_eq!(command["decision"]["outcome"]["outcome"], "allow", "{command}");
+    assert_eq!(command["decision"]["outcome"]["kind"], "allow", "{command}");
     assert_eq!(probe.ran(), ["uptime"]);
     world.end().await;
 }
@@ -55,7 +55,7 @@ async fn denies_a_wipe_of_a_database_and_names_the_policy_that_forbids_it() {
     let probe = host.obey().await;
     let problem = ana.ask("db-1", WIPE).await.problem("denied");
     let decision = &problem["decision"];
-    assert_eq!(decision["outcome"]["outcome"], "deny", "{problem}");
+    assert_eq!(decision["outcome"]["kind"], "deny", "{problem}");
     let policies = decision["rationale"]["policies"].as_array().unwrap();
     let forbid = policies.iter().find(|policy| policy["id"] == "databases-are-never-wiped-from-here").unwrap();
     assert_eq!(forbid["effect"], "forbid");
