@@ -83,6 +83,9 @@ impl Reading<'_> {
             }
             Command::ExtendedTest(test, redirects) => {
                 self.redirects(redirects.as_ref(), depth)?;
+                if test.loc.start.line != test.loc.end.line {
+                    return Err("`[[` over several lines, which a plain `sh` takes for several commands");
+                }
                 self.ledger.program("[[");
                 self.ledger.part("[[ … ]]", Level::Observe, "tests");
                 self.test(&test.expr, depth)
@@ -172,6 +175,9 @@ impl Reading<'_> {
         let mut input = None;
         let mut doubted = false;
         let assigns_only = simple.word_or_name.is_none();
+        if runs_on_after_both(simple) {
+            return Err("words after `&>`, which are a command of their own to a plain `sh`");
+        }
         for item in simple.prefix.iter().flat_map(|prefix| &prefix.0) {
             match item {
                 Item::AssignmentWord(assignment, _) => self.assignment(assignment, assigns_only, depth)?,
@@ -321,6 +327,14 @@ impl Reading<'_> {
         self.writes(&word.arg, "writes a file");
         Ok(())
     }
+}
+
+/// Whether words follow `&> file`. A plain `sh` starts the command in the background there, and begins another.
+fn runs_on_after_both(simple: &ast::SimpleCommand) -> bool {
+    let both = |item: &Item| matches!(item, Item::IoRedirect(IoRedirect::OutputAndError(..)));
+    let suffix = simple.suffix.iter().flat_map(|suffix| &suffix.0);
+    simple.prefix.iter().flat_map(|prefix| &prefix.0).any(both)
+        || suffix.skip_while(|item| !both(item)).any(|item| !both(item))
 }
 
 fn names_a_descriptor(word: &str) -> bool {

@@ -63,6 +63,9 @@ pub(super) fn tokens(code: &str) -> Result<Vec<Token>, Unread> {
     if expansions > MAX_EXPANSIONS {
         return Err("it has too many expansions");
     }
+    if documents_and_expansions_mix(code) {
+        return Err("a here-document beside an expansion");
+    }
     // Where a comment ends a line, a bracket in it would not count for the shell but would for the reader of the word.
     if (expansions > 0 || code.contains(['`', '<'])) && holds_a_comment(code) {
         return Err("a comment beside an expansion");
@@ -101,6 +104,31 @@ pub(super) fn tokens(code: &str) -> Result<Vec<Token>, Unread> {
         return Err("too many compound commands");
     }
     Ok(tokens)
+}
+
+/// Whether a here-document may begin inside an expansion, where the tokenizer loses its place. An expansion in the only
+/// document's body is fine.
+fn documents_and_expansions_mix(code: &str) -> bool {
+    let mut starts = Vec::new();
+    let mut run = 0;
+    for (at, c) in code.char_indices().chain([(code.len(), '\n')]) {
+        if c == '<' {
+            run += 1;
+        } else {
+            if run == 2 || run > 3 {
+                starts.push(at);
+            }
+            run = 0;
+        }
+    }
+    let Some(first) = starts.first() else { return false };
+    let is_expansion =
+        |text: &str| text.contains("$(") || text.contains("${") || text.contains("$[") || text.contains('`');
+    let (before, after) = code.split_at(*first);
+    let line_end = after.find('\n').unwrap_or(after.len());
+    is_expansion(before)
+        || is_expansion(after.get(..line_end).unwrap_or(after))
+        || starts.len() > 1 && is_expansion(after)
 }
 
 fn holds_a_comment(code: &str) -> bool {

@@ -34,6 +34,8 @@ fn nothing_hides_behind_lines_comments_or_documents() {
         "cat <<EOF | sh\nrm x\nEOF",
         "cat <<-EOF\n\ta\n\tEOF\nrm x",
         "echo $(ls # )\n) ; rm x",
+        "[[ a\nrm x\n]]",
+        "echo `a<<E` $(cat <<F",
         "ls\u{202e} x",
         "l\u{200b}s",
         "ls\rrm x",
