@@ -192,10 +192,6 @@ impl World {
 pub struct Program(Child);
 
 impl Program {
-    pub fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
     /// `kill -9`.
     pub fn kill(mut self) {
         self.0.kill().unwrap();
