@@ -9,7 +9,6 @@ use crate::clean;
 use crate::exit::{Exit, Failure};
 use crate::field;
 use crate::follow::{ended_line, has_ended};
-use crate::rationale;
 use crate::run;
 use crate::screen::{self, Screen, word};
 use crate::server::Server;
@@ -121,7 +120,8 @@ impl Vote {
         }
         let command = run::after_a_vote(id, self.wait, server, screen).await?;
         if screen.json {
-            let mut both = after.clone();
+            // By now it says `approved`; what the vote was answered with could not.
+            let mut both = server.get(&["api", "v1", "approvals", field::text(&request, "id")], &[]).await?;
             both["result"] = command.unwrap_or(Value::Null);
             screen.document(&both);
             return Ok(Exit::OK);
@@ -203,8 +203,5 @@ fn show(screen: Screen, request: &Value) {
     if !votes.is_empty() {
         screen.data("");
         screen.table(&["WHO", "VOTE", "WHEN", "WHY"], votes);
-    }
-    if let Some(decision) = rationale::decision_of(request) {
-        rationale::policies(screen, &decision);
     }
 }

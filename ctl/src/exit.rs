@@ -143,3 +143,16 @@ impl Failure {
         serde_json::json!({ "error": error })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EXIT_CODES, Exit};
+
+    #[test]
+    fn lists_the_same_exit_codes_in_the_readme() {
+        let readme = include_str!("../README.md");
+        for (Exit(code), meaning) in EXIT_CODES {
+            assert!(readme.contains(&format!("| {code} | {meaning} |")), "{code}");
+        }
+    }
+}

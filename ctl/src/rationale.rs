@@ -18,8 +18,9 @@ pub fn decision_of(value: &Value) -> Option<Decision> {
 /// What a person needs to know of a command that did not just go: one line, then why, then what to type.
 pub fn show(screen: Screen, command: &Value) {
     let decision = decision_of(command);
-    screen.note(&headline(command, decision.as_ref()));
-    if let Some(decision) = &decision {
+    let by_people = by_people(command, decision.as_ref());
+    screen.note(&by_people.clone().unwrap_or_else(|| headline(command, decision.as_ref())));
+    if let Some(decision) = decision.as_ref().filter(|_| by_people.is_none()) {
         policies(screen, decision);
         if let (Outcome::Hold { .. }, Some(counterfactual)) = (&decision.outcome, &decision.rationale.counterfactual) {
             screen.note(&format!("{UNDER}{}", clean::line(counterfactual.message())));
@@ -35,6 +36,17 @@ pub fn show(screen: Screen, command: &Value) {
         _ if id.is_empty() => {}
         _ => screen.note(&format!("{UNDER}in full:     legatorctl explain {id}")),
     }
+}
+
+/// For a command that policy held and a person voted against: its newest decision is still to hold.
+fn by_people(command: &Value, decision: Option<&Decision>) -> Option<String> {
+    let held = matches!(decision?.outcome, Outcome::Hold { .. });
+    if field::text(command, "state") != "denied" || !held {
+        return None;
+    }
+    let reason = field::shown(&command["result"], "reason");
+    let reason = if reason.is_empty() { "a person voted against it".to_owned() } else { reason };
+    Some(format!("{}{}", word("denied"), reason.strip_prefix("denied ").unwrap_or(&reason)))
 }
 
 fn headline(command: &Value, decision: Option<&Decision>) -> String {

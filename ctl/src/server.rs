@@ -49,7 +49,7 @@ impl Server {
         if root.cannot_be_a_base() || root.host_str().is_none() {
             return Err(unfit("it names no host".to_owned()));
         }
-        let mut builder = reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE * 14);
+        let mut builder = reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE);
         let mut seen = None;
         if let Some(pin) = &access.fingerprint {
             let (config, noted) =

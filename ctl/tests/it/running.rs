@@ -294,6 +294,15 @@ fn votes_on_what_was_shown() {
 }
 
 #[test]
+fn says_that_a_person_denied_what_policy_held() {
+    let home = tempfile::tempdir().unwrap();
+    let more = json!({ "decision": held(), "result": { "reason": "denied by ben: no" } });
+    let ended = ends("denied", more).run(home.path(), ASK);
+    assert_eq!(ended.code, 3);
+    assert!(ended.stderr.contains("denied  by ben: no\n") && !ended.stderr.contains("needs 1"), "{}", ended.stderr);
+}
+
+#[test]
 fn votes_on_nothing_that_does_not_wait() {
     let home = tempfile::tempdir().unwrap();
     let ended = says(200, command("succeeded", json!({}))).run(home.path(), &["deny", ID]);
