@@ -106,14 +106,16 @@ impl Vote {
         let after = server.post(&path, &[], &vote).await?;
         let state = field::text(&after, "state");
         let missing = field::number(&after, "needed").saturating_sub(approvals_of(&after) as u64);
-        let said = match state {
-            "pending" => format!("{missing} more needed"),
-            "approved" => "the command is judged again".to_owned(),
-            _ => "the command does not run".to_owned(),
+        // The server answers before it has judged again: votes that suffice are what counts here.
+        let suffices = choice == Choice::Approve && (state == "approved" || (state == "pending" && missing == 0));
+        let (first, said) = match choice {
+            Choice::Approve if suffices => ("approved", "the command is judged again".to_owned()),
+            Choice::Approve => (state, format!("{missing} more needed")),
+            Choice::Deny => ("denied", "the command does not run".to_owned()),
         };
-        screen.aside(&format!("{}{said}", word(state)));
+        screen.aside(&format!("{}{said}", word(first)));
         let id = field::text(&after, "command");
-        if state != "approved" || self.no_wait {
+        if !suffices || self.no_wait {
             screen.either(&after, || {});
             return Ok(Exit::OK);
         }

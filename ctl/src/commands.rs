@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::exit::{Exit, Failure};
 use crate::field;
 use crate::follow::ended_line;
-use crate::screen::{Screen, word};
+use crate::screen::{Screen, plain_word, word};
 use crate::server::Server;
 
 /// Commands: list, look.
@@ -64,7 +64,7 @@ impl Commands {
             let rows = field::list(&page, "commands").iter().map(|command| {
                 vec![
                     field::shown(command, "id"),
-                    word(field::text(command, "state")).trim_end().to_owned(),
+                    plain_word(field::text(command, "state")),
                     field::shown(command, "probe_name"),
                     field::shown(command, "level"),
                     field::shown(command, "line"),

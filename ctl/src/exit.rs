@@ -61,8 +61,8 @@ pub enum Failure {
     Usage(String),
     #[error("{0}")]
     Local(String),
-    #[error("{detail}")]
-    Problem { status: u16, code: String, detail: String, help: Option<String>, request_id: Option<String>, body: Value },
+    #[error("{}", .0.detail)]
+    Problem(Box<Problem>),
     #[error("could not reach `{server}`: {reason}")]
     Unreachable { server: String, reason: String },
     #[error("the certificate of `{server}` is not vouched for: {reason}")]
@@ -81,23 +81,43 @@ pub enum Failure {
     Interrupted,
 }
 
+/// The server's one error body, as far as it is for us.
+#[derive(Debug)]
+pub struct Problem {
+    pub status: u16,
+    /// Stable; switch on this.
+    pub code: String,
+    pub detail: String,
+    pub help: Option<String>,
+    pub request_id: Option<String>,
+    pub body: Value,
+}
+
 impl Failure {
+    /// The body of a refusal by policy, which carries the decision.
+    pub fn denied(&self) -> Option<&Value> {
+        match self {
+            Self::Problem(problem) if problem.code == "denied" => Some(&problem.body),
+            _ => None,
+        }
+    }
+
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::USAGE,
-            Self::Problem { code, .. } if code == "denied" => Exit::DENIED,
-            Self::Problem { status: 401 | 403, .. } => Exit::FORBIDDEN,
+            Self::Problem(problem) if problem.code == "denied" => Exit::DENIED,
+            Self::Problem(problem) if matches!(problem.status, 401 | 403) => Exit::FORBIDDEN,
             Self::Unreachable { .. } | Self::Untrusted { .. } | Self::PinMismatch { .. } => Exit::UNREACHABLE,
             Self::Log(_) => Exit::LOG,
             Self::Interrupted => Exit::INTERRUPTED,
-            Self::Problem { .. } | Self::Local(_) | Self::File { .. } | Self::Answer(_) => Exit::FAILED,
+            Self::Problem(_) | Self::Local(_) | Self::File { .. } | Self::Answer(_) => Exit::FAILED,
         }
     }
 
     /// The next step.
     pub fn help(&self) -> Option<&str> {
         match self {
-            Self::Problem { help, .. } => help.as_deref(),
+            Self::Problem(problem) => problem.help.as_deref(),
             Self::Unreachable { .. } => Some("is the server running, and is `--server` its address?"),
             Self::Untrusted { .. } => Some(
                 "if the server made its certificate itself, give `--fingerprint` what it printed when it started, or use `legatorctl login`",
@@ -115,10 +135,10 @@ impl Failure {
         if let Some(help) = self.help() {
             error["help"] = help.into();
         }
-        if let Self::Problem { status, code, request_id, .. } = self {
-            error["status"] = (*status).into();
-            error["code"] = code.as_str().into();
-            error["request_id"] = request_id.clone().into();
+        if let Self::Problem(problem) = self {
+            error["status"] = problem.status.into();
+            error["code"] = problem.code.as_str().into();
+            error["request_id"] = problem.request_id.clone().into();
         }
         serde_json::json!({ "error": error })
     }

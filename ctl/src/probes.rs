@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::clean;
 use crate::exit::{Exit, Failure};
 use crate::field;
-use crate::screen::{self, Screen, word};
+use crate::screen::{self, Screen, plain_word};
 use crate::server::Server;
 
 /// Machines: list, look, tag, remove.
@@ -113,7 +113,7 @@ fn list(screen: Screen, all: &Value) {
     let rows = field::list(all, "probes").iter().map(|probe| {
         vec![
             field::shown(probe, "name"),
-            word(field::text(probe, "status")).trim_end().to_owned(),
+            plain_word(field::text(probe, "status")),
             field::shown(&probe["health"], "score"),
             field::shown(probe, "tags"),
             format!("{}/{}", field::shown(probe, "os"), field::shown(probe, "arch")),
@@ -140,7 +140,7 @@ fn show(screen: Screen, probe: &Value) {
     screen.facts(&[
         ("name", said("name")),
         ("id", said("id")),
-        ("status", word(field::text(probe, "status")).trim_end().to_owned()),
+        ("status", plain_word(field::text(probe, "status"))),
         (
             "health",
             format!("{} {}", field::shown(&probe["health"], "score"), warnings.join("; ")).trim_end().to_owned(),

@@ -118,10 +118,10 @@ impl Run {
         let asked = server.post_once(&path, &self.what.body(), self.idempotency_key.as_deref()).await;
         let command = match asked {
             Ok(command) => command,
-            Err(Failure::Problem { code, body, .. }) if code == "denied" => {
-                return denied(&body, server, screen).await;
+            Err(failure) => {
+                let Some(body) = failure.denied() else { return Err(failure) };
+                return denied(body, server, screen).await;
             }
-            Err(failure) => return Err(failure),
         };
         let id = field::text(&command, "id").to_owned();
         let waits = matches!(field::text(&command, "state"), "held" | "queued");

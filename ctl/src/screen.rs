@@ -81,8 +81,8 @@ impl Screen {
             return self.document(&failure.json());
         }
         self.note(&format!("{RED}error{RED:#}: {}", crate::clean::lines(&failure.to_string())));
-        if let Failure::Problem { body, .. } = failure {
-            for fault in body["faults"].as_array().into_iter().flatten() {
+        if let Failure::Problem(problem) = failure {
+            for fault in problem.body["faults"].as_array().into_iter().flatten() {
                 if let Ok(fault) = serde_json::from_value::<legator_engine::Fault>(fault.clone()) {
                     self.note(&crate::clean::lines(&fault.render()));
                 }
@@ -91,25 +91,31 @@ impl Screen {
         if let Some(help) = failure.help() {
             self.note(&format!("  help: {}", crate::clean::lines(help)));
         }
-        if let Failure::Problem { code, request_id: Some(id), .. } = failure {
-            self.note(&format!("  code: {}, request {}", crate::clean::line(code), crate::clean::line(id)));
+        if let Failure::Problem(problem) = failure
+            && let Some(id) = &problem.request_id
+        {
+            self.note(&format!("  code: {}, request {}", crate::clean::line(&problem.code), crate::clean::line(id)));
         }
+    }
+}
+
+/// A state in one word, for tables, which count its letters.
+pub fn plain_word(state: &str) -> String {
+    match state {
+        "succeeded" => "done".to_owned(),
+        "timed_out" => "timeout".to_owned(),
+        other => crate::clean::line(other),
     }
 }
 
 /// A state as the first word of a line, in its colour.
 pub fn word(state: &str) -> String {
-    let said = match state {
-        "succeeded" => "done",
-        "timed_out" => "timeout",
-        other => other,
-    };
+    let said = plain_word(state);
     let style = match state {
         "succeeded" | "approved" | "permitted" | "ok" | "online" | "allow" => GREEN,
         "held" | "queued" | "dispatched" | "running" | "pending" | "degraded" | "hold" | "queue" => YELLOW,
         _ => RED,
     };
-    let said = crate::clean::line(said);
     let gap = " ".repeat(8usize.saturating_sub(said.chars().count()).max(1));
     format!("{style}{said}{style:#}{gap}")
 }

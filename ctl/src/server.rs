@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, Response, Url};
 use serde_json::Value;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, Problem};
 use crate::pin::{self, Seen};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -199,7 +199,7 @@ async fn problem(response: Response) -> Failure {
     let text = response.text().await.unwrap_or_default();
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
     let said = |name: &str| body[name].as_str().map(str::to_owned);
-    Failure::Problem {
+    Failure::Problem(Box::new(Problem {
         status,
         code: said("code").unwrap_or_else(|| "unknown".to_owned()),
         detail: said("detail")
@@ -207,7 +207,7 @@ async fn problem(response: Response) -> Failure {
         help: said("help"),
         request_id: said("request_id").or(header),
         body,
-    }
+    }))
 }
 
 /// A fault with everything that led to it.

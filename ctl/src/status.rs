@@ -29,7 +29,7 @@ pub async fn obey(server: &Server, screen: Screen) -> Result<Exit, Failure> {
 /// What may not be seen is left out.
 fn seen(answer: Result<Value, Failure>) -> Result<Value, Failure> {
     match answer {
-        Err(Failure::Problem { status: 403, .. }) => Ok(Value::Null),
+        Err(Failure::Problem(problem)) if problem.status == 403 => Ok(Value::Null),
         other => other,
     }
 }

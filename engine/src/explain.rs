@@ -81,11 +81,14 @@ pub(crate) fn refused(
         .unwrap_or_else(|| Counterfactual::Nothing { message: NOTHING.to_owned() });
     let shared =
         Rationale { counterfactual: Some(counterfactual), candidates: candidates(now), ..Rationale::default() };
-    if let Some(first) = now.forbids.first() {
+    // What no person can lift comes first: of two refusals it is the one that counts.
+    let (lifted, last): (Vec<u32>, Vec<u32>) = now.forbids.iter().partition(|n| guard.hears_people(**n));
+    let forbids = [last, lifted].concat();
+    if let Some(first) = forbids.first() {
         return Rationale {
             summary: format!("denied by `{}`: {}", guard.id(*first), guard.rationale(*first)),
-            drove_outcome: drivers(guard, &now.forbids),
-            policies: guard.explain(&now.forbids, question, &facts.context),
+            drove_outcome: drivers(guard, &forbids),
+            policies: guard.explain(&forbids, question, &facts.context),
             ..shared
         };
     }

@@ -226,6 +226,11 @@ impl Guard {
             && (!judgement.permits.is_empty() || permits())
     }
 
+    /// Whether a policy's conditions read who has approved.
+    pub(crate) fn hears_people(&self, n: u32) -> bool {
+        self.policies.get(n as usize).is_some_and(|guardrail| guardrail.reads.context.contains("approvals"))
+    }
+
     /// Whether any policy that was looked at reads this attribute of the context.
     fn reads(&self, judgement: &Judgement, attribute: &str) -> bool {
         let reads = |n: &u32| self.policies.get(*n as usize).is_some_and(|it| it.reads.context.contains(attribute));

@@ -31,9 +31,11 @@ struct GroupView(GroupLoad);
 
 /// Both arguments of `admit`.
 pub(super) fn arguments(facts: &Facts, classified: Option<&Classified>) -> (Request, Load) {
-    let capacity = facts.capacity.clone();
-    let inner = Inner { facts: Facts { capacity: None, ..facts.clone() }, classified: classified.cloned() };
-    (Request(Arc::new(inner)), Load(Arc::new(capacity)))
+    let Facts { at_ms, principal, ask, resource, context, capacity } = facts;
+    let (principal, ask, resource, context) = (principal.clone(), ask.clone(), resource.clone(), context.clone());
+    let facts = Facts { at_ms: *at_ms, principal, ask, resource, context, capacity: None };
+    let inner = Inner { facts, classified: classified.cloned() };
+    (Request(Arc::new(inner)), Load(Arc::new(capacity.clone())))
 }
 
 pub(super) fn register(engine: &mut Engine) {

@@ -9,7 +9,7 @@ use legator_engine::{Context, Decision, Origin, Outcome, Resource};
 use legator_protocol::{CommandId, CommandSpec, End, Invocation};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
+use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use sha2::{Digest as _, Sha256};
 
 use super::store::Query as Narrow;
@@ -52,16 +52,6 @@ pub struct Ask {
     breakglass: Option<String>,
     /// How long it may wait before it starts, in seconds. 900 if absent.
     expires_in_s: Option<i64>,
-    /// Where the request comes from.
-    origin: Option<OriginIn>,
-}
-
-#[derive(Clone, Copy, Enum)]
-#[oai(rename_all = "lowercase")]
-pub enum OriginIn {
-    Api,
-    Cli,
-    Ui,
 }
 
 /// A command.
@@ -520,12 +510,8 @@ fn intent(caller: &Caller, ask: Ask, key: Option<String>, probe: &str) -> Result
             return Err(Problem::new("bad-command", "give exactly one of `command` (with `args`), `argv` and `shell`"));
         }
     };
-    let origin = match ask.origin.unwrap_or(OriginIn::Api) {
-        OriginIn::Api => Origin::Api,
-        OriginIn::Cli => Origin::Cli,
-        OriginIn::Ui => Origin::Ui,
-    };
-    let context = Context { reason: ask.reason, breakglass: ask.breakglass, ..Context::new(origin) };
+    // Where a request comes from is what policies may go by, so it is not the caller's to say.
+    let context = Context { reason: ask.reason, breakglass: ask.breakglass, ..Context::new(Origin::Api) };
     let spec = CommandSpec { run, env: ask.env, cwd: ask.cwd, timeout_ms: ask.timeout_ms.unwrap_or(30_000) };
     let idempotency = key.map(|key| Idempotency { key, body_digest });
     let ttl_ms = ask.expires_in_s.unwrap_or(900).saturating_mul(1000);

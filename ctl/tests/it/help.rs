@@ -1,0 +1,89 @@
+use crate::fake::run_with;
+
+/// Every command with those below it.
+const COMMANDS: &[&[&str]] = &[
+    &[],
+    &["login"],
+    &["logout"],
+    &["status"],
+    &["probes"],
+    &["probes", "show"],
+    &["probes", "tags"],
+    &["probes", "remove"],
+    &["run"],
+    &["explain"],
+    &["simulate"],
+    &["commands"],
+    &["commands", "show"],
+    &["cancel"],
+    &["wait"],
+    &["approvals"],
+    &["approvals", "show"],
+    &["approve"],
+    &["deny"],
+    &["tokens"],
+    &["tokens", "create"],
+    &["tokens", "revoke"],
+    &["users"],
+    &["users", "create"],
+    &["keys"],
+    &["keys", "create"],
+    &["keys", "revoke"],
+    &["audit"],
+    &["audit", "list"],
+    &["audit", "tail"],
+    &["audit", "verify"],
+    &["audit", "export"],
+    &["audit", "proof"],
+    &["audit", "check-proof"],
+    &["audit", "checkpoint"],
+    &["policy"],
+    &["policy", "check"],
+    &["policies"],
+    &["policies", "show"],
+    &["policies", "reload"],
+    &["events"],
+    &["completion"],
+    &["man"],
+    &["exit-codes"],
+];
+
+#[test]
+fn says_the_same_help_as_before() {
+    let home = tempfile::tempdir().unwrap();
+    let mut all = String::new();
+    for command in COMMANDS {
+        let args = [command, ["--help"].as_slice()].concat();
+        let ended = run_with(home.path(), &[], &args, "");
+        assert_eq!(ended.code, 0, "{command:?}");
+        // What every command takes is shown once.
+        let own = if command.is_empty() { ended.stdout.as_str() } else { own_part(&ended.stdout) };
+        all.push_str(&format!("===== legatorctl {}\n{own}\n", command.join(" ")));
+    }
+    insta::assert_snapshot!("help", all);
+}
+
+fn own_part(text: &str) -> &str {
+    text.split("Options of every command").next().unwrap().trim_end()
+}
+
+#[test]
+fn ends_with_2_where_the_command_line_cannot_be_used() {
+    let home = tempfile::tempdir().unwrap();
+    for wrong in [&["run", "web-1"][..], &["nothing"], &["run", "web-1", "--timeout", "soon", "--", "uptime"]] {
+        assert_eq!(run_with(home.path(), &[("LEGATOR_SERVER", "http://127.0.0.1:1")], wrong, "").code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn writes_completions_and_manual_pages() {
+    let home = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = run_with(home.path(), &[], &["completion", shell], "");
+        assert!(ended.code == 0 && ended.stdout.contains("check-proof"), "{shell}");
+    }
+    let dir = home.path().join("man");
+    let ended = run_with(home.path(), &[], &["man", "--dir", dir.to_str().unwrap()], "");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(dir.join("legatorctl-run.1").exists());
+}
