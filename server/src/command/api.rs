@@ -226,6 +226,7 @@ pub struct CommandApi {
 impl CommandApi {
     /// Asks a probe to run something. Policy decides; a denied command is 403 with its reasons.
     #[oai(path = "/probes/:id/command", method = "post", operation_id = "run_command")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
     async fn run(
         &self,
         caller: Authenticated,
