@@ -215,7 +215,7 @@ impl World {
 
     /// Ends the world, after a look at what has to be true of every one.
     pub async fn end(mut self) {
-        aftermath::look_back(&self.data().to_owned(), Some(&self.admin())).await;
+        aftermath::look_back(self.data(), Some(&self.admin())).await;
         self.stop().await;
     }
 }

@@ -219,6 +219,7 @@ async fn an_end_that_comes_before_its_output_is_not_believed_until_the_output_is
     link.output(id, 2, "three").await; // a gap: not taken
     link.finish(id, 3, End::Exited { code: 0 }).await;
     assert_eq!(link.closed().await, "dropped");
+    world.until(text(&asked, "id"), State::Running).await;
     assert_eq!(ana.command(text(&asked, "id")).await["state"], "running");
     let mut link = host.connect().await;
     let (_, next) = link.order().await;
