@@ -18,6 +18,8 @@ pub async fn look_back(data: &Path, auditor: Option<&Person>) {
     if let Some(auditor) = auditor {
         let report = auditor.get("/api/v1/audit/verify").await.is(200);
         assert_eq!(report["ok"], true, "{report}");
+        let metrics = auditor.get("/api/v1/metrics").await.text;
+        assert!(metrics.contains("\nlegator_index_mismatches_total 0\n"), "the scope index and plain Cedar disagree");
     }
 }
 
