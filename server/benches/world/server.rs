@@ -17,12 +17,28 @@ pub struct BenchServer {
 }
 
 impl BenchServer {
-    /// Starts `binary` on `data` with plain HTTP on `port` of loopback.
+    /// Starts `binary` on `data` with plain HTTP on `port` of loopback. The bundle is the one that ships, but for the
+    /// number of commands that one probe may run at once: the measurements are of the road, not of the queue.
     pub async fn start(binary: &str, data: &Path, port: u16) -> anyhow::Result<Self> {
+        let bundle = data.join("bundle");
+        for (path, bytes) in legator_engine::Bundle::shipped() {
+            let text = String::from_utf8(bytes)?;
+            let text = match path.as_str() {
+                "scripts/admission/room.rhai" => text.replace("probe.running, 32)", "probe.running, 100000)"),
+                _ => text,
+            };
+            let file = bundle.join(path);
+            if !file.to_string_lossy().ends_with(".cases.toml") {
+                std::fs::create_dir_all(file.parent().context("a bundle's file has a folder")?)?;
+                std::fs::write(file, text)?;
+            }
+        }
         let address = format!("127.0.0.1:{port}");
         let started = Instant::now();
         let child = Command::new(binary)
-            .args(["serve", "--plain-http", "--listen", &address, "--data"])
+            .args(["serve", "--plain-http", "--listen", &address, "--bundle"])
+            .arg(&bundle)
+            .arg("--data")
             .arg(data)
             .env("LEGATOR_LOG", "warn")
             .stdout(Stdio::null())
