@@ -14,7 +14,7 @@ use crate::{needs, openapi, tidy, toolchain, workspace};
 pub const HELP: &str = "\
 Checks the toolchain, installs what is missing (as root on Debian; otherwise it says what to install), then runs:
 formatting, lints as errors, the build, all tests with the doc tests, the guards of `cargo xtask tidy`, the drift check
-of `server/openapi.json`, and the web interface's own tests if there is one.
+of `server/openapi.json`, the demo's story with the real programs, and the web interface's own tests if there is one.
 Ends with a line `N passed, N failed`; no test at all is a failure.";
 
 pub const HELP_CI: &str =
@@ -23,7 +23,7 @@ pub const HELP_CI: &str =
 pub fn run(_: &Args) -> Result<ExitCode> {
     let root = workspace::root()?;
     let web = needs::has_web(&root);
-    let mut steps = Steps::new(if web { 9 } else { 8 });
+    let mut steps = Steps::new(if web { 10 } else { 9 });
     let mut tally = Tally::default();
 
     if let Some(said) = steps.run("toolchain", |_| toolchain::check(&root)) {
@@ -57,8 +57,10 @@ pub fn run(_: &Args) -> Result<ExitCode> {
     });
     if built {
         steps.run("API document", |_| openapi::check(&root));
+        steps.run("the demo's story", |line| told(&root, line));
     } else {
         steps.skip("API document", "the build failed");
+        steps.skip("the demo's story", "the build failed");
     }
 
     eprint!("\n{}", steps.summary());
@@ -78,6 +80,14 @@ pub fn run_ci(_: &Args) -> Result<ExitCode> {
 
 fn cargo(root: &Path, line: &Line, args: &[&str]) -> Result<Ended> {
     process::run(&mut workspace::cargo_command(root, args), &|text| line.say(text))
+}
+
+/// The story that the README promises, with the real programs.
+fn told(root: &Path, line: &Line) -> Result<()> {
+    let xtask = std::env::current_exe().context("cannot find this program")?;
+    process::run(Command::new(xtask).current_dir(root).args(["demo", "--once"]), &|text| line.say(text))?
+        .well()
+        .map(drop)
 }
 
 /// The web interface's own scripts, those of them that it has.
