@@ -92,8 +92,9 @@ fn digest(files: &[(&str, &str)]) -> String {
         hash.update(text.as_bytes());
     };
     put("legator command table v1");
-    for (name, text) in files {
-        put(name);
+    for (path, text) in files {
+        // A bundle names its files by path, the table that ships by name; they are the same table.
+        put(path.rsplit('/').next().unwrap_or(path));
         put(text);
     }
     hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {

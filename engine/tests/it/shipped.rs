@@ -53,3 +53,9 @@ fn plain_cedar_over_the_whole_set_agrees_on_every_case() {
         assert!(indexed.rationale.candidates <= plain.rationale.candidates);
     }
 }
+
+#[test]
+fn probes_are_built_with_the_table_of_the_bundle_that_ships() {
+    let bundle = legator_engine::Bundle::load(&legator_engine::Bundle::shipped()).unwrap();
+    assert_eq!(bundle.table().digest(), legator_engine::Table::shipped().digest());
+}
