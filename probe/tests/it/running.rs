@@ -131,11 +131,22 @@ async fn a_cancel_ends_it_and_keeps_what_it_wrote() {
     link.say(&ToProbe::Cancel { command: order.command, reason: "ana said so".into() }).await;
     let legator_protocol::ToServer::Result(result) = link.next().await else { panic!("expected the end") };
     assert_eq!((result.end, result.chunks, result.stdout_bytes), (End::Canceled, 1, 6));
-    // One that is over, and one that never was, are left alone.
+    // One that is over is left alone.
     link.say(&ToProbe::Cancel { command: order.command, reason: "again".into() }).await;
     let other = world.shell("echo still here");
-    link.say(&ToProbe::Cancel { command: other.command, reason: "too early".into() }).await;
     assert_eq!(link.run(&other).await.text(), "still here\n");
+}
+
+#[tokio::test]
+async fn a_cancel_of_what_never_came_keeps_a_late_order_from_starting() {
+    let (mut world, mut link) = World::new().await.start().await;
+    let late = world.shell("echo too late");
+    link.say(&ToProbe::Cancel { command: late.command, reason: "too early".into() }).await;
+    let told = link.run(&late).await;
+    assert_eq!((told.end(), told.text()), (&End::Canceled, ""));
+    // Said once more, it is still over.
+    let again = link.run(&late).await;
+    assert_eq!((again.end(), again.text()), (&End::Canceled, ""));
 }
 
 #[tokio::test]
