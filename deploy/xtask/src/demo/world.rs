@@ -174,10 +174,11 @@ impl World {
     pub fn way_on(&self) -> String {
         let Self { folder, fingerprint, binaries, .. } = self;
         format!(
-            "web      {url}\nAPI      {url}/docs\nlogs     {logs}\n\nexport LEGATOR_SERVER={url}\nexport LEGATOR_FINGERPRINT={fingerprint}\nexport LEGATOR_API_KEY=$(cat {key})\n{ctl} run web-1 -- uptime",
+            "web      {url}\nAPI      {url}/docs\nlogs     {logs}\n\nexport LEGATOR_SERVER={url}\nexport LEGATOR_FINGERPRINT={fingerprint}\nexport XDG_STATE_HOME={state}\nexport LEGATOR_API_KEY=$(cat {key})\n{ctl} run web-1 -- uptime",
             url = self.url(),
             logs = self.logs().display(),
             key = folder.join("server/admin.key").display(),
+            state = folder.join("ctl").display(),
             ctl = binaries.ctl.display(),
         )
     }
@@ -208,6 +209,8 @@ impl Stage for World {
             .env("LEGATOR_API_KEY", key);
         // The person at the keyboard has settings of their own; the story does not read them.
         command.env("XDG_CONFIG_HOME", self.folder.join("ctl"));
+        // A log of an earlier demo at the same address is another log; its checkpoints are not held against this one.
+        command.env("XDG_STATE_HOME", self.folder.join("ctl"));
         let output = command.output().with_context(|| format!("cannot start `{}`", self.binaries.ctl.display()))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Answer { well: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
