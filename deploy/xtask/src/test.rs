@@ -82,12 +82,10 @@ fn cargo(root: &Path, line: &Line, args: &[&str]) -> Result<Ended> {
     process::run(&mut workspace::cargo_command(root, args), &|text| line.say(text))
 }
 
-/// The story that the README promises, with the real programs.
+/// The story that the README promises, with the real programs. Called as a person calls it: the build before it may
+/// have put another file where this program lay.
 fn told(root: &Path, line: &Line) -> Result<()> {
-    let xtask = std::env::current_exe().context("cannot find this program")?;
-    process::run(Command::new(xtask).current_dir(root).args(["demo", "--once"]), &|text| line.say(text))?
-        .well()
-        .map(drop)
+    cargo(root, line, &["xtask", "demo", "--once"])?.well().map(drop)
 }
 
 /// The web interface's own scripts, those of them that it has.
