@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::exit_codes;
-use crate::{approvals, audit, commands, events, explain, login, people, policies, probes, run, shells, tokens};
+use crate::{
+    approvals, audit, bundle, commands, events, explain, login, people, policies, probes, run, shells, tokens,
+};
 
 /// Run your fleet by rules you can read.
 #[derive(Parser)]
@@ -90,8 +92,11 @@ pub enum Command {
     Keys(people::Keys),
     /// The audit log: read, follow, verify, export, prove.
     Audit(audit::Audit),
-    /// Check a folder of policies, without a server.
-    Policy(policies::Offline),
+    /// Policy as code: check a bundle, without a server.
+    Bundle(bundle::Bundle),
+    /// The same as `bundle check`.
+    #[command(hide = true)]
+    Policy(bundle::Policy),
     /// The policies that decide: list, look, reload.
     Policies(policies::Policies),
     /// Watch what happens, as it happens.
