@@ -3,6 +3,7 @@
 
 pub mod api;
 mod enroll;
+mod index;
 mod inventory;
 mod probe;
 mod store;
