@@ -56,7 +56,11 @@ async function lead() {
         const event = JSON.parse(sent.data) as LiveEvent;
         deliver(event);
         relay({ kind: 'event', event });
-      }, stop.signal);
+      }, stop.signal, () => {
+        heardAt = Date.now();
+        become('live');
+        relay({ kind: 'state', state: 'live' });
+      });
       if (refused && (refused.status === 401 || refused.status === 403)) {
         become('refused');
         relay({ kind: 'state', state: 'refused' });
@@ -79,7 +83,7 @@ export const live = {
     channel.onmessage = (message: MessageEvent<Relayed>) => {
       const said = message.data;
       if (said.kind === 'event') deliver(said.event);
-      else if (said.kind === 'state') become(said.state);
+      else if (said.kind === 'state') { if (said.state === 'live') heardAt = Date.now(); become(said.state); }
       else if (leading) relay({ kind: 'state', state });
     };
     relay({ kind: 'ask' });

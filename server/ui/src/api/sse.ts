@@ -28,12 +28,13 @@ export function splitter(hear: (sent: Sent) => void): (text: string) => void {
 }
 
 /** Reads one stream to its end. Ends with the response if it was refused, with nothing when the stream ended. */
-export async function listen(path: string, after: string | undefined, hear: (sent: Sent) => void, signal: AbortSignal): Promise<Response | undefined> {
+export async function listen(path: string, after: string | undefined, hear: (sent: Sent) => void, signal: AbortSignal, opened: () => void = () => undefined): Promise<Response | undefined> {
   const response = await fetch(path, {
     credentials: 'same-origin', cache: 'no-store', signal,
     headers: { accept: 'text/event-stream', ...(after ? { 'last-event-id': after } : {}) },
   });
   if (!response.ok || !response.body) return response;
+  opened();
   const eat = splitter(hear);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {

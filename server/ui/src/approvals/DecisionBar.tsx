@@ -70,9 +70,9 @@ export function DecisionBar({ request }: { request: Approval }) {
   };
   if (!intent) {
     return (
-      <div className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 md:px-6">
+      <div className="flex items-center gap-x-4 px-4 py-3 md:px-6">
         <p className="min-w-0 grow text-text2 max-md:hidden">{last ? `Your approval is the last one needed. The command is judged again, and runs on ${request.probe_name} if nothing else has changed.` : `Your approval would be ${approved + 1} of ${request.needed}.`}</p>
-        <div className="flex gap-2 max-md:w-full">
+        <div className="flex shrink-0 gap-2 max-md:w-full">
           <Button look="bad" className="max-md:h-11 max-md:grow" onClick={() => start('deny')}>Deny <Kbd>d</Kbd></Button>
           <Button look="ok" className="max-md:h-11 max-md:grow-2" onClick={() => start('approve')}>Approve <Kbd>a</Kbd></Button>
         </div>

@@ -72,7 +72,7 @@ function Detail({ request }: { request: Approval }) {
             {ask?.cwd && <div><dt>In </dt><dd className="mono">{ask.cwd}</dd></div>}
             {ask?.env && Object.keys(ask.env).length > 0 && <div><dt>Environment </dt><dd className="mono break-all">{Object.entries(ask.env).map(([name, value]) => `${name}=${value}`).join(' ')}</dd></div>}
             <div><dt>Digest </dt><dd className="mono" title={request.digest}>{request.digest.slice(0, 16)}…</dd></div>
-            <div className="flex items-center"><dt>Request </dt><dd><Id id={request.id} /></dd></div>
+            <div className="flex items-center gap-1"><dt>Request</dt><dd><Id id={request.id} /></dd></div>
           </dl>
           {request.reason ? <blockquote className="mt-3 max-w-prose border-l-2 border-edge pl-3 break-words text-text2"><span className="sr-only">{request.requester_name} says: </span><Told>{request.reason}</Told></blockquote> : <p className="mt-3 text-text3">{request.requester_name} gave no reason.</p>}
         </header>

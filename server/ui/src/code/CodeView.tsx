@@ -43,7 +43,7 @@ const theme = EditorView.theme({
   '.cm-line': { padding: '0 16px 0 8px' },
   '.cm-hit': { backgroundColor: 'color-mix(in oklch, var(--accent) 9%, transparent)', boxShadow: 'inset 2px 0 0 var(--accent)' },
   '.cm-dim, .cm-dim span:not(.cm-note)': { color: 'var(--text3) !important', fontWeight: '400 !important' },
-  '.cm-note': { marginLeft: '1.5ch', fontSize: '0.75rem', fontFamily: 'var(--font-sans)', whiteSpace: 'nowrap' },
+  '.cm-note': { marginLeft: '1.5ch', fontSize: '0.75rem', fontFamily: 'var(--font-sans)', whiteSpace: 'normal' },
   '.cm-note-ok': { color: 'var(--ok)' }, '.cm-note-bad': { color: 'var(--text3)' }, '.cm-note-warn': { color: 'var(--warn)' }, '.cm-note-mute': { color: 'var(--text3)' },
 });
 
@@ -64,7 +64,7 @@ export default function CodeView({ source, language, label, highlight, dim, note
   useEffect(() => {
     const ext: Extension[] = [
       lineNumbers({ formatNumber: (n) => String(n + firstLine - 1) }), syntaxHighlighting(style), theme,
-      EditorState.readOnly.of(true), EditorView.editable.of(false),
+      EditorView.lineWrapping, EditorState.readOnly.of(true), EditorView.editable.of(false),
       // Not editable, but it can take focus: a keyboard user scrolls and selects in it, a reader hears what it is.
       EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true', tabindex: '0' }),
     ];

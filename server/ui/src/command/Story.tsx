@@ -104,7 +104,7 @@ export function CommandStory({ command }: { command: Command }) {
         <dl className="mt-2 flex flex-wrap items-center gap-x-6 gap-y-1 text-meta [&_dd]:inline [&_dt]:inline [&_dt]:text-text3">
           <div><dt>Host </dt><dd><Link to="/fleet" search={{ probe: command.probe_name }} className="underline decoration-edge underline-offset-2">{command.probe_name}</Link></dd></div>
           {command.shell !== undefined && <div><dt>Run by </dt><dd>/bin/sh</dd></div>}
-          <div className="flex items-center"><dt>Command </dt><dd><Id id={command.id} /></dd></div>
+          <div className="flex items-center gap-1"><dt>Command</dt><dd><Id id={command.id} /></dd></div>
           {command.approval && <div><dt>Request </dt><dd><Link to="/approvals/$id" params={{ id: command.approval }} className="underline decoration-edge underline-offset-2">votes and evidence</Link></dd></div>}
           <div><dt>Record </dt><dd><Link to="/activity" search={{ command: command.id }} className="underline decoration-edge underline-offset-2">entries in the log</Link></dd></div>
         </dl>
