@@ -48,6 +48,10 @@ fn guarded(bundle: &Bundle, facts: &Facts, said: Option<&Classified>, action: &s
     if said.is_none() && action.parse::<legator_protocol::Level>().is_ok() {
         return (Outcome::Deny, explain::unaskable(&format!("`{action}` is asked for with a command")));
     }
+    // What a key is for is no policy's business: no permit makes it more than it was made for.
+    if facts.principal.scopes.as_ref().is_some_and(|scopes| !scopes.contains(action)) {
+        return (Outcome::Deny, explain::unaskable(&format!("the key that was used is not for `{action}`")));
+    }
     let guard = &bundle.guard;
     let question = match Question::new(&guard.vocabulary, action, facts, said, way) {
         Ok(question) => question,

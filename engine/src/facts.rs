@@ -55,6 +55,9 @@ pub struct Principal {
     pub name: String,
     #[serde(default)]
     pub roles: BTreeSet<String>,
+    /// The actions that the key they came with is for; no bound of its own, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<BTreeSet<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
 }
@@ -67,7 +70,7 @@ impl Principal {
     pub fn new(kind: PrincipalKind, id: impl Into<String>) -> Self {
         let id = id.into();
         let (roles, groups) = (BTreeSet::new(), BTreeSet::new());
-        Self { kind, name: id.clone(), id, roles, groups, tenant: None, acts_for: None }
+        Self { kind, name: id.clone(), id, roles, groups, scopes: None, tenant: None, acts_for: None }
     }
 
     #[must_use]
@@ -321,6 +324,7 @@ mod tests {
         let mut principal = Principal::user("usr_1");
         (principal.roles, principal.groups) = (names(), names());
         (principal.tenant, principal.acts_for) = (text(), text());
+        principal.scopes = Some(names());
         let probe = Probe { id: "prb_1".to_owned(), tags: names(), site: text(), tenant: text(), ..Probe::default() };
         let mut context = Context::new(Origin::Mcp);
         (context.breakglass, context.reason) = (text(), text());

@@ -7,8 +7,6 @@ use ed25519_dalek::SigningKey;
 use legator_protocol::{Hello, Opener, ProbeId, Ready, Sealer, ToProbe, ToServer};
 use tokio::sync::broadcast::error::RecvError;
 
-use parking_lot::Mutex;
-
 use crate::approvals::Approvals;
 use crate::audit::{Draft, Ledger};
 use crate::capacity::Capacity;
@@ -19,7 +17,7 @@ use crate::db::Db;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::hub::{Hub, SessionEnd, Switchboard};
-use crate::identity::Identity;
+use crate::identity::{self, Identity, SessionLimits, Trickle};
 use crate::policy::{self, Policy, Source};
 use crate::telemetry::{By, Metrics};
 use crate::tls::Certificate;
@@ -42,30 +40,14 @@ pub struct App {
     strangers: Arc<Trickle>,
 }
 
-/// Entries about strangers in this minute. Anybody can knock; nobody may fill the log with it.
-#[derive(Default)]
-struct Trickle(Mutex<(i64, u32)>);
-
-impl Trickle {
-    const A_MINUTE: u32 = 30;
-
-    fn lets_through(&self, now_ms: i64) -> bool {
-        let mut seen = self.0.lock();
-        let minute = now_ms.div_euclid(60_000);
-        if seen.0 != minute {
-            *seen = (minute, 0);
-        }
-        seen.1 += 1;
-        seen.1 <= Self::A_MINUTE
-    }
-}
-
 /// A house that was built, and what its first start gave.
 pub struct Built {
     pub app: App,
     pub certificate: Option<Certificate>,
     /// The first administrator's API key, on the first start only.
     pub first_key: Option<Secret<String>>,
+    /// What the first administrator's link carries, until somebody has a password.
+    pub setup_link: Option<Secret<String>>,
 }
 
 impl App {
@@ -83,7 +65,18 @@ impl App {
         tokio::spawn(writer);
         let source = config.bundle.clone().map_or(Source::Shipped, Source::Folder);
         let policy = Policy::open(source, &db, ledger.clone(), events.clone(), metrics.clone(), clock.clone()).await?;
-        let identity = Identity::open(&db, ledger.clone(), clock.clone(), policy.watch()).await?;
+        let needs = identity::Needs {
+            clock: clock.clone(),
+            db: db.clone(),
+            ledger: ledger.clone(),
+            vault: vault.clone(),
+            bundle: policy.watch(),
+            limits: SessionLimits {
+                idle_ms: i64::from(config.session_idle_s) * 1000,
+                longest_ms: i64::from(config.session_longest_s) * 1000,
+            },
+        };
+        let identity = Identity::open(needs, data).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
         let fleet = Fleet::open(db.clone(), ledger.clone(), events.clone(), clock.clone(), vault.clone(), pin).await?;
         let approvals = Approvals::open(db.clone(), ledger.clone(), events.clone(), clock.clone()).await?;
@@ -108,6 +101,7 @@ impl App {
         if let Some(key) = &first_key {
             write_private(&data.join("admin.key"), key.expose().as_bytes()).context("could not keep the first key")?;
         }
+        let setup_link = identity.setup_link().await?;
         if let Some(certificate) = &certificate {
             write_pin(data, &certificate.pin).context("could not write the certificate's fingerprint")?;
         }
@@ -126,7 +120,7 @@ impl App {
             strangers: Arc::default(),
         };
         app.start();
-        Ok(Built { app, certificate, first_key })
+        Ok(Built { app, certificate, first_key, setup_link })
     }
 
     fn start(&self) {
@@ -136,6 +130,7 @@ impl App {
         tokio::spawn(command::reconcile_outbox(self.road.clone()));
         tokio::spawn(hand_out_checkpoints(self.clone()));
         tokio::spawn(end_sessions(self.clone()));
+        tokio::spawn(remember_uses(self.identity.clone()));
     }
 }
 
@@ -147,6 +142,17 @@ async fn hand_out_checkpoints(app: App) {
         let note = head.borrow_and_update().note.to_string();
         app.hub.broadcast(&ToProbe::Checkpoint { note });
         tokio::time::sleep(ROUND).await;
+    }
+}
+
+/// Writes down now and then when sessions and keys were used, so that a restart does not forget it.
+async fn remember_uses(identity: Identity) {
+    const ROUND: std::time::Duration = std::time::Duration::from_secs(60);
+    loop {
+        tokio::time::sleep(ROUND).await;
+        if let Err(fault) = identity.remember().await {
+            tracing::warn!(%fault, "the uses of sessions and keys could not be written down");
+        }
     }
 }
 

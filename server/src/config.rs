@@ -52,6 +52,14 @@ pub struct Config {
     #[arg(long, env = "LEGATOR_LOG_ORIGIN", default_value = "legator/audit")]
     pub log_origin: String,
 
+    /// Seconds without a request after which a session ends
+    #[arg(long, env = "LEGATOR_SESSION_IDLE_S", default_value_t = 12 * 60 * 60, value_parser = clap::value_parser!(u32).range(60..))]
+    pub session_idle_s: u32,
+
+    /// Seconds after which a session ends, whatever happens
+    #[arg(long, env = "LEGATOR_SESSION_LONGEST_S", default_value_t = 7 * 24 * 60 * 60, value_parser = clap::value_parser!(u32).range(60..))]
+    pub session_longest_s: u32,
+
     /// Write logs as JSON
     #[arg(long, env = "LEGATOR_LOG_JSON")]
     pub log_json: bool,
@@ -85,6 +93,8 @@ impl Config {
             insecure_plain_http: false,
             bundle: None,
             log_origin: "legator/audit".to_owned(),
+            session_idle_s: 12 * 60 * 60,
+            session_longest_s: 7 * 24 * 60 * 60,
             log_json: false,
         }
     }

@@ -12,6 +12,10 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("bad-request", 400, "the request could not be read"),
     ("bad-command", 422, "the command is not well-formed"),
     ("unauthenticated", 401, "no valid credential came with the request"),
+    ("sign-in-refused", 401, "the name, the password or the code is not right, or this person may not sign in"),
+    ("second-factor-needed", 401, "a second factor is needed as well"),
+    ("bad-link", 401, "the one-time link is unknown, was used, or is too old"),
+    ("cross-site-request", 403, "the request came from another site than this one"),
     ("forbidden", 403, "policy does not let this caller do this"),
     ("denied", 403, "policy denies this command"),
     ("not-found", 404, "there is nothing under this address"),
@@ -68,12 +72,13 @@ pub struct Problem {
     help: Option<String>,
     decision: Option<Box<serde_json::Value>>,
     faults: Option<Vec<serde_json::Value>>,
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         debug_assert!(CODES.iter().any(|(known, ..)| *known == code), "`{code}` is not in `CODES`");
-        Self { code, detail: detail.into(), help: None, decision: None, faults: None }
+        Self { code, detail: detail.into(), help: None, decision: None, faults: None, retry_after_s: None }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -88,6 +93,12 @@ impl Problem {
 
     pub fn faults(mut self, faults: Vec<serde_json::Value>) -> Self {
         self.faults = Some(faults);
+        self
+    }
+
+    /// Says when it is worth another try.
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
         self
     }
 
@@ -115,6 +126,7 @@ impl Problem {
     pub fn respond(self, request_id: Option<String>) -> Response {
         let status = self.status();
         let title = CODES.iter().find(|(code, ..)| *code == self.code).map_or("", |(.., title)| *title);
+        let retry_after_s = self.retry_after_s;
         let body = ProblemBody {
             kind: format!("/docs/problems#{}", self.code),
             title: title.to_owned(),
@@ -132,6 +144,9 @@ impl Problem {
             .body(body.to_json_string());
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

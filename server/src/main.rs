@@ -60,10 +60,20 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         eprintln!("\n  The first administrator's API key (kept in {}):\n", config.data.join("admin.key").display());
         eprintln!("    {}\n", key.expose());
     }
+    if let Some(link) = &built.setup_link {
+        // The token stands behind the `#`, which a browser does not send and a proxy does not log.
+        let host =
+            if bound.address.ip().is_unspecified() { "localhost".to_owned() } else { bound.address.ip().to_string() };
+        eprintln!("  Nobody can sign in with a password yet. Open this link once to make the first administrator:\n");
+        eprintln!("    {scheme}://{host}:{}/setup#{}\n", bound.address.port(), link.expose());
+    }
     if let Some(certificate) = &built.certificate {
         eprintln!("  Certificate fingerprint: {}\n", certificate.pin);
     }
     http::serve(&built.app, bound, stopped()).await?;
+    if let Err(fault) = built.app.identity.remember().await {
+        tracing::warn!(%fault, "the last uses of sessions and keys could not be written down");
+    }
     Ok(())
 }
 

@@ -96,6 +96,8 @@ typed_id! {
     KeyId => "key",
     /// A person.
     UserId => "usr",
+    /// A session of a person who signed in.
+    SessionId => "ses",
     /// A run of a job.
     RunId => "run",
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use legator_engine::{Context, Decision, Origin, Outcome, Resource};
+use legator_engine::{Context, Decision, Outcome, Resource};
 use legator_protocol::{CommandId, CommandSpec, End, Invocation};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
@@ -512,7 +512,7 @@ fn intent(caller: &Caller, ask: Ask, key: Option<String>, probe: &str) -> Result
         }
     };
     // Where a request comes from is what policies may go by, so it is not the caller's to say.
-    let context = Context { reason: ask.reason, breakglass: ask.breakglass, ..Context::new(Origin::Api) };
+    let context = Context { reason: ask.reason, breakglass: ask.breakglass, ..caller.context() };
     let spec = CommandSpec { run, env: ask.env, cwd: ask.cwd, timeout_ms: ask.timeout_ms.unwrap_or(30_000) };
     let idempotency = key.map(|key| Idempotency { key, body_digest });
     let ttl_ms = ask.expires_in_s.unwrap_or(900).saturating_mul(1000);

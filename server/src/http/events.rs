@@ -54,7 +54,9 @@ impl EventsApi {
         #[oai(name = "Last-Event-ID")] last: Header<Option<String>>,
     ) -> Result<EventStream<BoxStream<'static, FeedEvent>>, Problem> {
         self.identity.permit::<WatchEvents>(&caller.0, Resource::control_plane()).await?;
-        let stream = feed(self.events.clone(), last.0);
+        let (identity, caller) = (self.identity.clone(), caller.0);
+        // Who was let in an hour ago may not be any more.
+        let stream = feed(self.events.clone(), last.0).take_while(move |_| std::future::ready(identity.still(&caller)));
         Ok(EventStream::new(stream.boxed()).to_event(|event: FeedEvent| {
             let sse = Sse::message(event.to_json_string()).event_type(event.topic.clone());
             match event.sse_id {

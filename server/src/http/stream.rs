@@ -46,7 +46,10 @@ impl StreamApi {
         let (id, _) = self.commands.permitted::<ViewCommands>(&caller.0, &id.0).await?;
         let last = last.0.map(|last| last.parse::<u64>()).transpose();
         let last = last.map_err(|_| Problem::new("invalid", "`Last-Event-ID` is not one of this stream's"))?;
-        let stream = follow(self.commands.road.clone(), id, last.unwrap_or(after.0));
+        let (identity, caller) = (self.commands.identity.clone(), caller.0);
+        // Who was let in an hour ago may not be any more.
+        let stream = follow(self.commands.road.clone(), id, last.unwrap_or(after.0))
+            .take_while(move |_| std::future::ready(identity.still(&caller)));
         Ok(EventStream::new(stream.boxed()).keep_alive(BEAT).to_event(|event: EventOut| {
             Sse::message(event.to_json_string()).event_type(event.kind().to_owned()).id(event.seq().to_string())
         }))

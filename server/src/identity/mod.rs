@@ -4,25 +4,49 @@
 
 mod acts;
 pub mod api;
+pub mod caller;
+mod credentials;
 mod directory;
+mod keys;
+mod link;
+mod name;
+mod password;
+mod people;
+mod rights;
+mod session;
+mod sign_in;
 mod store;
+mod throttle;
+mod totp;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
-use legator_engine::{Ask, Bundle, Context, Decision, Facts, Origin, Outcome, Principal, PrincipalKind, Resource};
-use legator_protocol::{KeyId, UserId};
+use legator_engine::{Bundle, Context, Decision, Origin, Principal, PrincipalKind};
+use legator_protocol::{KeyId, SessionId, UserId};
 use tokio::sync::watch;
 
 pub use self::acts::*;
-pub use self::directory::{Key, Person};
+pub use self::credentials::{Begun, Chosen};
+pub use self::directory::{Key, Kind, Person};
+pub use self::keys::Minted;
+pub use self::people::{Change, NewPerson};
+pub use self::session::{Session, SessionLimits, Visitor};
+pub use self::sign_in::{Attempt, Opened};
+pub use self::throttle::Trickle;
 
 use self::directory::{Directory, KeyText};
+use self::password::Mill;
+use self::session::{SessionText, Sessions};
+use self::throttle::Throttle;
 use crate::audit::{Draft, Ledger, WriteFault};
 use crate::clock::Clock;
 use crate::db::{Db, DbFault};
-use crate::vault::Secret;
+use crate::vault::{Vault, VaultFault};
 
 /// Knows the people and asks the access policies. Cheap to clone.
 #[derive(Clone)]
@@ -30,37 +54,74 @@ pub struct Identity(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
+    db: Db,
     ledger: Ledger,
+    vault: Vault,
     bundle: watch::Receiver<Arc<Bundle>>,
+    limits: SessionLimits,
+    /// Where the first administrator's link stands until it is used.
+    setup_file: PathBuf,
     directory: ArcSwap<Directory>,
+    sessions: Sessions,
+    throttle: Throttle,
+    strangers: Trickle,
+    mill: Mill,
     /// One change of the directory at a time, so that none is lost.
     changing: tokio::sync::Mutex<()>,
+    /// Uses up to here are on disk.
+    remembered: AtomicI64,
 }
 
 /// Somebody whose credential was good.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub person: Arc<Person>,
-    /// The key that they used.
-    pub key: KeyId,
+    /// The person whose rights bound a service or an agent.
+    pub owner: Option<Arc<Person>>,
+    pub by: Credential,
+    /// Whether a second factor was given.
+    pub mfa: bool,
+    /// The actions that their key is for; all, if absent.
+    pub scopes: Option<Arc<BTreeSet<String>>>,
+}
+
+/// How somebody showed who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    Key(KeyId),
+    Session(SessionId),
 }
 
 impl Caller {
     /// The caller as Cedar sees them.
     pub fn principal(&self) -> Principal {
-        Principal {
-            kind: PrincipalKind::User,
-            id: self.person.id.to_string(),
-            name: self.person.name.clone(),
-            roles: self.person.roles.clone(),
-            groups: self.person.groups.clone(),
-            tenant: None,
-            acts_for: None,
-        }
+        let scopes = self.scopes.as_deref().cloned();
+        Principal { acts_for: self.owner.as_ref().map(|owner| owner.id.to_string()), scopes, ..self.person.principal() }
+    }
+
+    /// The circumstances of what they ask, as far as it is not theirs to say.
+    pub fn context(&self) -> Context {
+        Context { mfa: self.mfa, ..Context::new(Origin::Api) }
     }
 }
 
-/// Why a caller was not let through.
+impl Person {
+    /// The person as Cedar sees them.
+    pub fn principal(&self) -> Principal {
+        let kind = match self.kind {
+            Kind::User => PrincipalKind::User,
+            Kind::Service => PrincipalKind::ServiceAccount,
+            Kind::Agent => PrincipalKind::Agent,
+        };
+        let mut principal = Principal::new(kind, self.id.to_string());
+        principal.name.clone_from(&self.name);
+        principal.roles.clone_from(&self.roles);
+        principal.groups.clone_from(&self.groups);
+        principal
+    }
+}
+
+/// Why a caller was not let through, or a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityFault {
     #[error("policy does not let `{name}` do `{action}`")]
@@ -69,37 +130,66 @@ pub enum IdentityFault {
     NoPerson(String),
     #[error("there is no key `{0}`")]
     NoKey(String),
+    #[error("there is no session `{0}`")]
+    NoSession(String),
     #[error("there is a person named `{0}` already")]
     NameTaken(String),
+    #[error("`{wanted}` could be taken for `{there}`, who is there already")]
+    LooksLike { wanted: String, there: String },
     #[error("{0}")]
     Invalid(String),
-    #[error("this is the last key of the last administrator; make another first")]
+    #[error("{0}")]
+    Conflict(String),
+    #[error("nobody could administer Legator any more after this; give somebody else the right and a way in first")]
     LastAdministrator,
+    #[error("the name, the password or the code is not right, or this person may not sign in")]
+    SignInRefused,
+    #[error("a code from the authenticator app, or a recovery code, is needed as well")]
+    SecondFactorNeeded,
+    #[error("too many tries; come again in {seconds} s")]
+    Throttled { seconds: u64 },
+    #[error("this link is unknown, was used, or is too old")]
+    BadLink,
+    #[error("this is done by a person who signed in, not with an API key")]
+    SessionOnly,
+    #[error(transparent)]
+    Vault(#[from] VaultFault),
     #[error(transparent)]
     Write(#[from] WriteFault),
     #[error(transparent)]
     Read(#[from] DbFault),
 }
 
-/// A fresh key: its record, and the text that is shown once.
-pub struct Minted {
-    pub key: Key,
-    pub text: Secret<String>,
+/// What the room is built with.
+pub struct Needs {
+    pub clock: Clock,
+    pub db: Db,
+    pub ledger: Ledger,
+    pub vault: Vault,
+    pub bundle: watch::Receiver<Arc<Bundle>>,
+    pub limits: SessionLimits,
 }
 
 impl Identity {
-    pub async fn open(
-        db: &Db,
-        ledger: Ledger,
-        clock: Clock,
-        bundle: watch::Receiver<Arc<Bundle>>,
-    ) -> Result<Self, IdentityFault> {
-        let directory = store::load(db).await?;
+    /// Loads everybody. `data` is the folder in which the setup link stands until it is used.
+    pub async fn open(needs: Needs, data: &Path) -> Result<Self, IdentityFault> {
+        let Needs { clock, db, ledger, vault, bundle, limits } = needs;
+        let directory = store::load(&db).await?;
+        let sessions = Sessions::new(store::sessions(&db).await?);
         let inner = Inner {
+            remembered: AtomicI64::new(clock.now()),
             clock,
+            db,
             ledger,
+            vault,
             bundle,
+            limits,
+            setup_file: data.join("setup.link"),
             directory: ArcSwap::from_pointee(directory),
+            sessions,
+            throttle: Throttle::default(),
+            strangers: Trickle::default(),
+            mill: Mill::default(),
             changing: tokio::sync::Mutex::default(),
         };
         Ok(Self(Arc::new(inner)))
@@ -111,59 +201,60 @@ impl Identity {
             return Ok(None);
         }
         let roles = BTreeSet::from(["administrator".to_owned()]);
-        let admin = self.admit("setup", "admin", roles, BTreeSet::new()).await?;
-        self.issue("setup", &admin, "first key", None).await.map(Some)
+        let admin = self.admit("setup", NewPerson::user("admin", roles)).await?;
+        self.issue("setup", &admin, "first key", None, None).await.map(Some)
     }
 
-    /// Whose credential this is. `None` says nothing about why.
-    pub fn recognize(&self, bearer: &str) -> Option<Caller> {
-        let text = KeyText::read(bearer)?;
-        let directory = self.0.directory.load();
-        let key = directory.keys.get(&text.id)?;
-        let person = directory.people.get(&key.person)?;
-        (key.opens_for(&text, self.0.clock.now()) && !person.disabled)
-            .then(|| Caller { person: Arc::clone(person), key: key.id })
-    }
-
-    /// Asks the access policies; the permit is what the verbs of the rooms demand.
-    pub async fn permit<A: Act>(&self, caller: &Caller, resource: Resource) -> Result<Permit<A>, IdentityFault> {
-        let decision = self.ask(A::ACTION, caller, resource.clone());
-        if matches!(decision.outcome, Outcome::Allow) {
-            return Ok(Permit::new(caller.clone()));
+    /// Whose API key this is. `None` says nothing about why.
+    pub async fn recognize_key(&self, bearer: &str, from: IpAddr) -> Result<Option<Caller>, IdentityFault> {
+        let Some(text) = KeyText::read(bearer) else { return Ok(None) };
+        let (directory, now) = (self.0.directory.load(), self.0.clock.now());
+        let Some(key) = directory.keys.get(&text.id).filter(|key| key.opens_for(&text, now)) else { return Ok(None) };
+        let caller = self.caller(&directory, key.person, Credential::Key(key.id), false, key.scopes.clone());
+        let first = key.used.last_from().is_none();
+        if let Some(caller) = caller.as_ref().filter(|_| key.used.note(from, now) && !first) {
+            let draft = Draft::new("key.used-elsewhere", caller.person.name.clone(), key.id.to_string())
+                .body(serde_json::json!({ "address": from.to_string(), "person": caller.person.id }));
+            self.0.ledger.append(now, draft).await?;
         }
-        let body = serde_json::json!({
-            "action": A::ACTION,
-            "resource": resource,
-            "decision": decision,
-        });
-        let draft = Draft::new("access.refused", caller.person.name.clone(), A::ACTION).body(body);
-        self.0.ledger.append(self.0.clock.now(), draft).await?;
-        let name = caller.person.name.clone();
-        Err(IdentityFault::Forbidden { name, action: A::ACTION, decision: Box::new(decision) })
+        Ok(caller)
     }
 
-    /// Whether a list shows this to the caller.
-    pub fn may<A: Act>(&self, caller: &Caller, resource: Resource) -> bool {
-        matches!(self.ask(A::ACTION, caller, resource).outcome, Outcome::Allow)
+    /// Whose session this cookie is for, which goes on by being used. `None` says nothing about why.
+    pub fn recognize_session(&self, cookie: &str) -> Option<Caller> {
+        let (text, now) = (SessionText::read(cookie)?, self.0.clock.now());
+        let session = self.0.sessions.open(&text, now, self.0.limits)?;
+        let by = Credential::Session(session.id);
+        let caller = self.caller(&self.0.directory.load(), session.person, by, session.mfa, None)?;
+        session.seen.fetch_max(now, Ordering::Relaxed);
+        Some(caller)
     }
 
-    /// Why the caller would be refused, in a sentence; `None` if they would not.
-    pub fn why_not<A: Act>(&self, caller: &Caller, resource: Resource) -> Option<String> {
-        let decision = self.ask(A::ACTION, caller, resource);
-        (!matches!(decision.outcome, Outcome::Allow)).then_some(decision.rationale.summary)
-    }
-
-    fn ask(&self, action: &str, caller: &Caller, resource: Resource) -> Decision {
-        let facts = Facts {
-            at_ms: self.0.clock.now().max(0).cast_unsigned(),
-            principal: caller.principal(),
-            ask: Ask::Operation(action.to_owned()),
-            resource,
-            context: Context::new(Origin::Api),
-            capacity: None,
+    fn caller(
+        &self,
+        directory: &Directory,
+        person: UserId,
+        by: Credential,
+        mfa: bool,
+        scopes: Option<Arc<BTreeSet<String>>>,
+    ) -> Option<Caller> {
+        let person = Arc::clone(directory.people.get(&person).filter(|person| !person.disabled)?);
+        // A machine account is as good as its owner: without one it is nobody.
+        let owner = match (person.kind, person.owner) {
+            (Kind::User, _) => None,
+            (_, owner) => Some(Arc::clone(directory.people.get(&owner?).filter(|owner| !owner.disabled)?)),
         };
-        let bundle = Arc::clone(&self.0.bundle.borrow());
-        legator_engine::decide(&bundle, &facts)
+        Some(Caller { person, owner, by, mfa, scopes })
+    }
+
+    /// Whether what a caller came with is still good. What goes on for long asks now and then.
+    pub fn still(&self, caller: &Caller) -> bool {
+        let (directory, now) = (self.0.directory.load(), self.0.clock.now());
+        let good = match caller.by {
+            Credential::Key(id) => directory.keys.get(&id).is_some_and(|key| key.live(now)),
+            Credential::Session(id) => self.0.sessions.get(id).is_some_and(|session| session.live(now, self.0.limits)),
+        };
+        good && self.caller(&directory, caller.person.id, caller.by, false, None).is_some()
     }
 
     /// A person as a command's re-judgement needs them: as they are now, not as they were.
@@ -172,129 +263,34 @@ impl Identity {
         self.0.directory.load().people.get(&id).filter(|person| !person.disabled).cloned()
     }
 
-    pub fn people(&self, _: &Permit<ManageUsers>) -> Vec<Arc<Person>> {
-        self.0.directory.load().people.values().cloned().collect()
-    }
-
-    pub fn keys(&self, _: &Permit<ManageKeys>) -> Vec<Arc<Key>> {
-        self.0.directory.load().keys.values().cloned().collect()
-    }
-
-    /// Adds a person.
-    pub async fn add_person(
-        &self,
-        permit: Permit<ManageUsers>,
-        name: &str,
-        roles: BTreeSet<String>,
-        groups: BTreeSet<String>,
-    ) -> Result<Arc<Person>, IdentityFault> {
-        self.admit(&permit.caller().person.name, name, roles, groups).await
-    }
-
-    /// Makes a key for `person` (an id or a name).
-    pub async fn mint_key(
-        &self,
-        permit: Permit<ManageKeys>,
-        person: &str,
-        name: &str,
-        expires_at: Option<i64>,
-    ) -> Result<Minted, IdentityFault> {
-        let found = self.0.directory.load().find(person).ok_or_else(|| IdentityFault::NoPerson(person.to_owned()))?;
-        if expires_at.is_some_and(|at| at <= self.0.clock.now()) {
-            return Err(IdentityFault::Invalid("`expires_at` is in the past".to_owned()));
-        }
-        self.issue(&permit.caller().person.name, &found, name, expires_at).await
-    }
-
-    /// Ends a key at once.
-    pub async fn revoke_key(&self, permit: Permit<ManageKeys>, id: KeyId) -> Result<(), IdentityFault> {
-        let _changing = self.0.changing.lock().await;
+    /// Writes down when sessions and keys were last used, and forgets the sessions that are over.
+    pub async fn remember(&self) -> Result<(), IdentityFault> {
+        let now = self.0.clock.now();
+        let since = self.0.remembered.load(Ordering::Relaxed);
+        let (seen, over) = (self.0.sessions.seen_after(since - 1), self.0.sessions.ended(now, self.0.limits));
         let directory = self.0.directory.load_full();
-        let key = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
-        if directory.is_last_way_in(key, self.0.clock.now()) {
-            return Err(IdentityFault::LastAdministrator);
+        let used = directory.keys.values().filter(|key| key.used.last_at().is_some_and(|at| at >= since));
+        let used: Vec<_> = used.map(|key| (key.id, Arc::clone(&key.used))).collect();
+        if seen.is_empty() && over.is_empty() && used.is_empty() {
+            return Ok(());
         }
-        let at = self.0.clock.now();
-        let draft = Draft::new("key.revoked", permit.caller().person.name.clone(), id.to_string())
-            .body(serde_json::json!({ "person": key.person, "name": key.name }));
+        let ended = over.clone();
         self.0
             .ledger
-            .write(at, move |batch| {
+            .write(now, move |batch| {
                 Box::pin(async move {
-                    store::revoke_key(batch.connection().await?, id, at).await?;
-                    batch.entry(draft)?;
+                    let connection = batch.connection().await?;
+                    store::see_sessions(connection, &seen).await?;
+                    store::end_sessions(connection, &ended).await?;
+                    for (id, used) in &used {
+                        store::see_key(connection, *id, used).await?;
+                    }
                     Ok(())
                 })
             })
             .await?;
-        let revoked = Key { revoked_at: Some(at), ..Key::clone(key) };
-        self.0.directory.store(Arc::new(directory.with_key(revoked)));
+        self.0.sessions.end(&over);
+        self.0.remembered.store(now, Ordering::Relaxed);
         Ok(())
-    }
-
-    async fn admit(
-        &self,
-        actor: &str,
-        name: &str,
-        roles: BTreeSet<String>,
-        groups: BTreeSet<String>,
-    ) -> Result<Arc<Person>, IdentityFault> {
-        directory::check_name("name", name).map_err(IdentityFault::Invalid)?;
-        for word in roles.iter().chain(&groups) {
-            directory::check_name("role or group", word).map_err(IdentityFault::Invalid)?;
-        }
-        let _changing = self.0.changing.lock().await;
-        let directory = self.0.directory.load_full();
-        if directory.people.values().any(|person| person.name.eq_ignore_ascii_case(name)) {
-            return Err(IdentityFault::NameTaken(name.to_owned()));
-        }
-        let at = self.0.clock.now();
-        let id = self.0.clock.born(UserId::born);
-        let person = Person { id, name: name.to_owned(), roles, groups, created_at: at, disabled: false };
-        let row = person.clone();
-        let draft = Draft::new("person.added", actor, id.to_string())
-            .body(serde_json::json!({ "name": row.name, "roles": row.roles, "groups": row.groups }));
-        self.0
-            .ledger
-            .write(at, move |batch| {
-                Box::pin(async move {
-                    store::insert_person(batch.connection().await?, &row).await?;
-                    batch.entry(draft)?;
-                    Ok(())
-                })
-            })
-            .await?;
-        let person = Arc::new(person);
-        self.0.directory.store(Arc::new(directory.with_person(Arc::clone(&person))));
-        Ok(person)
-    }
-
-    async fn issue(
-        &self,
-        actor: &str,
-        person: &Person,
-        name: &str,
-        expires_at: Option<i64>,
-    ) -> Result<Minted, IdentityFault> {
-        directory::check_name("name", name).map_err(IdentityFault::Invalid)?;
-        let _changing = self.0.changing.lock().await;
-        let at = self.0.clock.now();
-        let (text, key) = KeyText::mint(&self.0.clock, person.id, name, at, expires_at);
-        let row = key.clone();
-        let draft = Draft::new("key.minted", actor, key.id.to_string())
-            .body(serde_json::json!({ "person": person.id, "name": name, "expires_at": expires_at }));
-        self.0
-            .ledger
-            .write(at, move |batch| {
-                Box::pin(async move {
-                    store::insert_key(batch.connection().await?, &row).await?;
-                    batch.entry(draft)?;
-                    Ok(())
-                })
-            })
-            .await?;
-        let directory = self.0.directory.load_full();
-        self.0.directory.store(Arc::new(directory.with_key(key.clone())));
-        Ok(Minted { key, text })
     }
 }

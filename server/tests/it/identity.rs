@@ -27,7 +27,9 @@ pub fn operations(document: &Value) -> Vec<Operation> {
 }
 
 /// What needs no key: a machine that enrolls brings a token, and a monitor only asks how it goes.
-const OPEN: &[&str] = &["get_health", "get_version", "register_probe"];
+/// Who signs in has no session yet, and who signs out may have none any more.
+const OPEN: &[&str] =
+    &["choose_password", "get_auth_state", "get_health", "get_version", "register_probe", "sign_in", "sign_out"];
 
 /// A body that the operation can read. Nothing in it exists, so that nothing is changed.
 fn body(operation: &str) -> Value {
@@ -37,6 +39,12 @@ fn body(operation: &str) -> Value {
         "create_token" => json!({ "name": "t", "ttl_s": 0 }),
         "create_user" => json!({ "name": "", "roles": [] }),
         "create_key" => json!({ "user": "nobody", "name": "k" }),
+        "change_user" => json!({}),
+        "set_group" => json!({ "members": ["nobody"] }),
+        "choose_password" => json!({ "token": "lgl_x", "password": "" }),
+        "sign_in" => json!({ "name": "", "password": "" }),
+        "change_password" => json!({ "old": "", "new": "" }),
+        "confirm_totp" => json!({ "code": "" }),
         "set_probe_tags" => json!({ "tags": [""] }),
         "cancel_command" => json!({ "reason": "" }),
         "register_probe" => testkit::registration(&json!("lgt_x"), "web-9"),
@@ -67,7 +75,12 @@ async fn no_operation_answers_without_a_key_but_for_those_that_are_meant_to() {
     let document: Value = serde_json::from_str(&legator_server::http::document(world.app())).unwrap();
     let (stranger, ids) = (
         world.stranger(),
-        BTreeMap::from([("{id}", "x".to_owned()), ("{tag}", "x".to_owned()), ("{index}", "0".to_owned())]),
+        BTreeMap::from([
+            ("{id}", "x".to_owned()),
+            ("{tag}", "x".to_owned()),
+            ("{index}", "0".to_owned()),
+            ("{name}", "x".to_owned()),
+        ]),
     );
     let mut open = Vec::new();
     for operation in operations(&document) {
@@ -112,11 +125,17 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             name if name.contains("approval") => crate::text(&held, "approval"),
             name if name.contains("command") && operation.path.contains("/commands/") => crate::text(&done, "id"),
             "delete_probe" => "spare-1",
-            "revoke_token" | "revoke_key" => "nothing",
+            "revoke_token" | "revoke_key" | "end_session" => "nothing",
+            name if name.contains("user") => "nobody",
             "get_policy" => "no-self-approval",
             _ => "web-1",
         };
-        let ids = BTreeMap::from([("{id}", id.to_owned()), ("{tag}", "web".to_owned()), ("{index}", "0".to_owned())]);
+        let ids = BTreeMap::from([
+            ("{id}", id.to_owned()),
+            ("{tag}", "web".to_owned()),
+            ("{index}", "0".to_owned()),
+            ("{name}", "x".to_owned()),
+        ]);
         write!(table, "{:34}", operation.name).unwrap();
         for person in &people {
             // One vote ends the request for the next; so each asks with a digest that does not fit.

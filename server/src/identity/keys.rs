@@ -1,0 +1,110 @@
+//! API keys: made for somebody, bound to what they are for, ended at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use legator_protocol::{KeyId, Level};
+
+use super::directory::KeyText;
+use super::{ACTIONS, Identity, IdentityFault, Key, ManageKeys, Permit, Person, name, store};
+use crate::audit::Draft;
+use crate::vault::Secret;
+
+/// A fresh key: its record, and the text that is shown once.
+pub struct Minted {
+    pub key: Key,
+    pub text: Secret<String>,
+}
+
+impl Identity {
+    pub fn keys(&self, _: &Permit<ManageKeys>) -> Vec<Arc<Key>> {
+        self.0.directory.load().keys.values().cloned().collect()
+    }
+
+    /// Makes a key for `person` (an id or a name), good for `scopes`, or for all that its owner may.
+    pub async fn mint_key(
+        &self,
+        permit: Permit<ManageKeys>,
+        person: &str,
+        name: &str,
+        expires_at: Option<i64>,
+        scopes: Option<BTreeSet<String>>,
+    ) -> Result<Minted, IdentityFault> {
+        let found = self.find_person(person)?;
+        if expires_at.is_some_and(|at| at <= self.0.clock.now()) {
+            return Err(IdentityFault::Invalid("`expires_at` is in the past".to_owned()));
+        }
+        let known = |scope: &String| ACTIONS.contains(&scope.as_str()) || scope.parse::<Level>().is_ok();
+        if let Some(unknown) = scopes.iter().flatten().find(|scope| !known(scope)) {
+            return Err(IdentityFault::Invalid(format!(
+                "`{unknown}` is no action; `GET /api/v1/auth/permissions` lists what there is"
+            )));
+        }
+        if scopes.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(IdentityFault::Invalid("a key without any scope would be for nothing".to_owned()));
+        }
+        // A bounded key that makes an unbounded one would be no bound.
+        if let Some(own) = &permit.caller().scopes
+            && scopes.as_ref().is_none_or(|wanted| !wanted.is_subset(own))
+        {
+            return Err(IdentityFault::Invalid("a key makes no key that is for more than itself".to_owned()));
+        }
+        self.issue(&permit.caller().person.name, &found, name, expires_at, scopes).await
+    }
+
+    /// Ends a key at once.
+    pub async fn revoke_key(&self, permit: Permit<ManageKeys>, id: KeyId) -> Result<(), IdentityFault> {
+        let _changing = self.0.changing.lock().await;
+        let directory = self.0.directory.load_full();
+        let key = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
+        let at = self.0.clock.now();
+        let next = directory.with_key(Key { revoked_at: Some(key.revoked_at.unwrap_or(at)), ..Key::clone(key) });
+        self.refuse_lockout(&directory, &next)?;
+        let draft = Draft::new("key.revoked", permit.caller().person.name.clone(), id.to_string())
+            .body(serde_json::json!({ "person": key.person, "name": key.name }));
+        self.0
+            .ledger
+            .write(at, move |batch| {
+                Box::pin(async move {
+                    store::revoke_key(batch.connection().await?, id, at).await?;
+                    batch.entry(draft)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        self.0.directory.store(Arc::new(next));
+        Ok(())
+    }
+
+    pub(super) async fn issue(
+        &self,
+        actor: &str,
+        person: &Person,
+        name: &str,
+        expires_at: Option<i64>,
+        scopes: Option<BTreeSet<String>>,
+    ) -> Result<Minted, IdentityFault> {
+        name::check_word("name", name).map_err(IdentityFault::Invalid)?;
+        let _changing = self.0.changing.lock().await;
+        let mut body = serde_json::json!({ "person": person.id, "name": name, "expires_at": expires_at });
+        if let Some(scopes) = &scopes {
+            body["scopes"] = scopes.iter().cloned().collect();
+        }
+        let (text, key) = KeyText::mint(&self.0.clock, person.id, name, expires_at, scopes);
+        let row = key.clone();
+        let draft = Draft::new("key.minted", actor, key.id.to_string()).body(body);
+        self.0
+            .ledger
+            .write(self.0.clock.now(), move |batch| {
+                Box::pin(async move {
+                    store::insert_key(batch.connection().await?, &row).await?;
+                    batch.entry(draft)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        let directory = self.0.directory.load_full();
+        self.0.directory.store(Arc::new(directory.with_key(key.clone())));
+        Ok(Minted { key, text })
+    }
+}

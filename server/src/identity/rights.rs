@@ -1,0 +1,141 @@
+//! Asking the access policies: may this caller do this, and what may they do at all.
+//! Never: an answer of its own. It asks the engine, for machine accounts twice: for themselves and for their owner.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use legator_engine::{Approval, Ask, Context, Decision, Facts, Outcome, Principal, Probe, Resource};
+use legator_protocol::{CommandSpec, Invocation, Level};
+
+use super::{ACTIONS, Act, Caller, Identity, IdentityFault, Kind, Permit, Person};
+use crate::audit::Draft;
+
+/// A command of each level, by which the table of commands is asked what the policies say to that level.
+const EXAMPLES: [(Level, &str); 4] = [
+    (Level::Observe, "uptime"),
+    (Level::Diagnose, "traceroute example.org"),
+    (Level::Remediate, "systemctl restart nginx"),
+    (Level::Destroy, "rm -rf /srv/old"),
+];
+
+impl Identity {
+    /// Asks the access policies; the permit is what the verbs of the rooms demand.
+    pub async fn permit<A: Act>(&self, caller: &Caller, resource: Resource) -> Result<Permit<A>, IdentityFault> {
+        let decision = self.ask(A::ACTION, caller, resource.clone());
+        if matches!(decision.outcome, Outcome::Allow) {
+            return Ok(Permit::new(caller.clone()));
+        }
+        let body = serde_json::json!({
+            "action": A::ACTION,
+            "resource": resource,
+            "decision": decision,
+        });
+        let draft = Draft::new("access.refused", caller.person.name.clone(), A::ACTION).body(body);
+        self.0.ledger.append(self.0.clock.now(), draft).await?;
+        let name = caller.person.name.clone();
+        Err(IdentityFault::Forbidden { name, action: A::ACTION, decision: Box::new(decision) })
+    }
+
+    /// Whether a list shows this to the caller.
+    pub fn may<A: Act>(&self, caller: &Caller, resource: Resource) -> bool {
+        matches!(self.ask(A::ACTION, caller, resource).outcome, Outcome::Allow)
+    }
+
+    /// Why the caller would be refused, in a sentence; `None` if they would not.
+    pub fn why_not<A: Act>(&self, caller: &Caller, resource: Resource) -> Option<String> {
+        let decision = self.ask(A::ACTION, caller, resource);
+        (!matches!(decision.outcome, Outcome::Allow)).then_some(decision.rationale.summary)
+    }
+
+    fn ask(&self, action: &str, caller: &Caller, resource: Resource) -> Decision {
+        let (principal, context) = (caller.principal(), caller.context());
+        let decision = self.decide(principal, Ask::Operation(action.to_owned()), resource.clone(), context.clone());
+        match &caller.owner {
+            // Both have to be permitted, so the first refusal is the answer.
+            Some(owner) if matches!(decision.outcome, Outcome::Allow) => {
+                self.decide(owner.principal(), Ask::Operation(action.to_owned()), resource, context)
+            }
+            _ => decision,
+        }
+    }
+
+    fn decide(&self, principal: Principal, ask: Ask, resource: Resource, context: Context) -> Decision {
+        let at_ms = self.0.clock.now().max(0).cast_unsigned();
+        let facts = Facts { at_ms, principal, ask, resource, context, capacity: None };
+        let bundle = Arc::clone(&self.0.bundle.borrow());
+        legator_engine::decide(&bundle, &facts)
+    }
+
+    /// What a caller may do somewhere: on the control plane, or on a probe without tags. What a guardrail holds until
+    /// people agree counts, since it may be asked for.
+    pub fn permissions(&self, caller: &Caller) -> Vec<&'static str> {
+        let own = self.actions_of(&caller.principal(), &caller.context());
+        let Some(owner) = &caller.owner else { return own };
+        let bound = self.actions_of(&owner.principal(), &caller.context());
+        own.into_iter().filter(|action| bound.contains(action)).collect()
+    }
+
+    /// What somebody with nothing but this role may do, by the policies that decide now.
+    pub fn actions_of_role(&self, role: &str, kind: Kind) -> Vec<&'static str> {
+        let nobody = Person { roles: BTreeSet::from([role.to_owned()]), kind, ..Person::nobody() };
+        self.actions_of(&nobody.principal(), &Context::new(legator_engine::Origin::Api))
+    }
+
+    fn actions_of(&self, principal: &Principal, context: &Context) -> Vec<&'static str> {
+        let operations = ACTIONS.iter().copied().filter(|action| {
+            let ask = Ask::Operation((*action).to_owned());
+            let decision = self.decide(principal.clone(), ask, example_of(action), context.clone());
+            matches!(decision.outcome, Outcome::Allow)
+        });
+        let levels = EXAMPLES.iter().filter(|(level, line)| {
+            let run = Invocation::Argv(line.split(' ').map(str::to_owned).collect());
+            let spec = CommandSpec { run, env: Default::default(), cwd: None, timeout_ms: 30_000 };
+            let probe = Resource::Probe(Probe { id: "example".to_owned(), ..Probe::default() });
+            let decision = self.decide(principal.clone(), Ask::Command(spec), probe, context.clone());
+            decision.action == level.as_str() && !matches!(decision.outcome, Outcome::Deny)
+        });
+        let levels = levels.map(|(level, _)| level.as_str());
+        levels.chain(operations).collect()
+    }
+
+    /// The roles that the policies in force speak of, and those that somebody has.
+    pub fn roles(&self) -> BTreeSet<String> {
+        let mut roles = self.roles_of_policies();
+        roles.extend(self.0.directory.load().people.values().flat_map(|person| person.roles.iter().cloned()));
+        roles
+    }
+
+    pub(super) fn roles_of_policies(&self) -> BTreeSet<String> {
+        let bundle = Arc::clone(&self.0.bundle.borrow());
+        let named = |source: &str| {
+            let names = source.split("Role::\"").skip(1);
+            names.filter_map(|rest| rest.split_once('"').map(|(name, _)| name.to_owned())).collect::<Vec<_>>()
+        };
+        bundle.policies().flat_map(|policy| named(&policy.source)).collect()
+    }
+
+    /// Whether policy would let this person manage people, however they come in.
+    pub(super) fn could_administer(&self, person: &Person, second_factor: bool) -> bool {
+        let context = Context { mfa: second_factor, ..Context::new(legator_engine::Origin::Api) };
+        let ask = Ask::Operation(super::ManageUsers::ACTION.to_owned());
+        let decision = self.decide(person.principal(), ask, Resource::control_plane(), context);
+        matches!(decision.outcome, Outcome::Allow)
+    }
+}
+
+/// Something that the action can be asked of.
+fn example_of(action: &str) -> Resource {
+    if action != super::DecideApproval::ACTION {
+        return Resource::control_plane();
+    }
+    Resource::Approval(Approval {
+        id: "example".to_owned(),
+        requester: "somebody else".to_owned(),
+        requester_acts_for: None,
+        probe: "example".to_owned(),
+        tags: BTreeSet::new(),
+        tenant: None,
+        level: Level::Remediate,
+        command: "systemctl restart nginx".to_owned(),
+    })
+}

@@ -1,0 +1,328 @@
+//! Signing in and out, and the sessions that come of it.
+//! Never: tells an unknown name from a wrong password, by words or by time; a session id that was there before.
+
+use std::sync::Arc;
+
+use legator_protocol::{SessionId, UserId};
+
+use super::directory::{Credentials, Directory, Totp};
+use super::session::SessionText;
+use super::throttle::Wait;
+use super::{Caller, Credential, Identity, IdentityFault, Kind, Person, Session, Visitor, name, store, totp};
+use crate::audit::Draft;
+use crate::vault::Secret;
+
+/// Sessions that one person may have open; the one that was used longest ago makes room.
+const MOST_SESSIONS: usize = 50;
+
+/// What somebody comes with.
+pub struct Attempt {
+    pub name: String,
+    pub password: Secret<String>,
+    /// Digits of the authenticator app, or a recovery code.
+    pub code: Option<Secret<String>>,
+    pub from: Visitor,
+    /// The cookie of a session that this browser had; it ends.
+    pub old: Option<String>,
+}
+
+/// A session that begins, with the text for its cookie.
+pub struct Opened {
+    pub person: Arc<Person>,
+    pub session: Arc<Session>,
+    pub text: Secret<String>,
+}
+
+/// What a right second factor uses up.
+enum Used {
+    Step(i64),
+    Code([u8; 32]),
+}
+
+impl Identity {
+    /// Lets somebody in by name, password and, where there is one, second factor.
+    pub async fn sign_in(&self, attempt: Attempt) -> Result<Opened, IdentityFault> {
+        let Attempt { name, password, code, from, old } = attempt;
+        let folded = name::folded(&name);
+        self.charge(&folded, &from).await?;
+        let directory = self.0.directory.load_full();
+        let person = directory.named(&folded).cloned();
+        let credentials = person.as_ref().and_then(|person| directory.credentials(person.id)).cloned();
+        let kept = credentials.as_ref().and_then(|it| it.password.clone());
+        let right = self.0.mill.verify(password, kept).await.map_err(|_| IdentityFault::Throttled { seconds: 1 })?;
+        let (Some(person), Some(credentials)) = (person.as_ref(), credentials.as_ref()) else {
+            return Err(self.refuse(person.as_deref(), &from, "unknown").await);
+        };
+        if !right || person.disabled || person.kind != Kind::User {
+            let why = if right { "disabled" } else { "password" };
+            return Err(self.refuse(Some(person), &from, why).await);
+        }
+        let used = match (credentials.second_factor(), code) {
+            (None, _) => None,
+            (Some(_), None) => {
+                self.0.throttle.give_back(&folded, from.address);
+                return Err(IdentityFault::SecondFactorNeeded);
+            }
+            (Some(factor), Some(code)) => match self.prove(person.id, factor, &code)? {
+                Some(used) => Some(used),
+                None => return Err(self.refuse(Some(person), &from, "code").await),
+            },
+        };
+        let opened = self.open_session(person.id, credentials, used, &from, old.as_deref()).await;
+        match opened {
+            Ok(opened) => {
+                self.0.throttle.forgive(&folded, from.address);
+                Ok(opened)
+            }
+            Err(IdentityFault::SignInRefused) => Err(self.refuse(Some(person), &from, "code").await),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Counts a try, and refuses where there were too many.
+    pub(super) async fn charge(&self, folded: &str, from: &Visitor) -> Result<(), IdentityFault> {
+        let Err(Wait { seconds, begins }) = self.0.throttle.charge(folded, from.address, self.0.clock.now()) else {
+            return Ok(());
+        };
+        // Once for each wait, so that nobody fills the log by trying.
+        if begins {
+            let known = self.0.directory.load().named(folded).cloned();
+            self.note_refusal(known.as_deref(), from, "throttled").await?;
+        }
+        Err(IdentityFault::Throttled { seconds })
+    }
+
+    /// The refusal that everybody gets, whatever the reason, with the reason in the log.
+    pub(super) async fn refuse(&self, person: Option<&Person>, from: &Visitor, why: &'static str) -> IdentityFault {
+        match self.note_refusal(person, from, why).await {
+            Ok(()) => IdentityFault::SignInRefused,
+            Err(fault) => fault,
+        }
+    }
+
+    async fn note_refusal(&self, person: Option<&Person>, from: &Visitor, why: &str) -> Result<(), IdentityFault> {
+        // What a stranger typed is not written down: it may be a password in the wrong field.
+        let (actor, subject) = match person {
+            Some(person) => (person.name.clone(), person.id.to_string()),
+            None if !self.0.strangers.lets_through(self.0.clock.now()) => return Ok(()),
+            None => ("stranger".to_owned(), "stranger".to_owned()),
+        };
+        let body = serde_json::json!({ "why": why, "address": from.address.to_string(), "agent": from.agent });
+        self.0.ledger.append(self.0.clock.now(), Draft::new("session.refused", actor, subject).body(body)).await?;
+        Ok(())
+    }
+
+    /// What of a second factor a code uses up; `None` if it is not right.
+    fn prove(&self, person: UserId, factor: &Totp, code: &Secret<String>) -> Result<Option<Used>, IdentityFault> {
+        let secret = self.unseal_totp(person, factor)?;
+        let step = totp::step_of(&secret, code.expose(), self.0.clock.now(), factor.step);
+        Ok(step.map(Used::Step).or_else(|| totp::recovery_hash(code.expose()).map(Used::Code)))
+    }
+
+    pub(super) fn unseal_totp(
+        &self,
+        person: UserId,
+        factor: &Totp,
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, IdentityFault> {
+        Ok(self.0.vault.unseal(&format!("totp {person}"), &factor.sealed)?)
+    }
+
+    async fn open_session(
+        &self,
+        id: UserId,
+        looked_at: &Arc<Credentials>,
+        used: Option<Used>,
+        from: &Visitor,
+        old: Option<&str>,
+    ) -> Result<Opened, IdentityFault> {
+        let _changing = self.0.changing.lock().await;
+        let directory = self.0.directory.load_full();
+        let person = directory.people.get(&id).filter(|person| !person.disabled).ok_or(IdentityFault::SignInRefused)?;
+        // What was changed while the password was looked at would be right no longer.
+        if !directory.credentials(id).is_some_and(|now| Arc::ptr_eq(now, looked_at)) {
+            return Err(IdentityFault::SignInRefused);
+        }
+        let at = self.0.clock.now();
+        let mut next = directory.with_person(Arc::new(Person { last_sign_in_at: Some(at), ..Person::clone(person) }));
+        let mut credentials = Credentials::clone(looked_at);
+        let code = match &used {
+            Some(Used::Step(step)) => {
+                credentials.totp = credentials.totp.map(|totp| Totp { step: *step, ..totp });
+                next = next.with_credentials(id, credentials.clone());
+                None
+            }
+            Some(Used::Code(hash)) => Some(*hash),
+            None => None,
+        };
+        let by = match used {
+            None => "password",
+            Some(Used::Step(_)) => "password and app",
+            Some(Used::Code(_)) => "password and recovery code",
+        };
+        let mfa = used.is_some();
+        let (text, session) = Session::mint(&self.0.clock, id, mfa, from, self.0.limits);
+        let session = Arc::new(session);
+        let mut ended = self.too_many(id);
+        ended.extend(old.and_then(|old| self.session_of_cookie(old)).map(|session| session.id));
+        let draft = Draft::new("session.opened", person.name.clone(), session.id.to_string()).body(serde_json::json!({
+            "person": id, "by": by, "mfa": mfa, "address": session.address, "agent": session.agent,
+        }));
+        let (row, person, gone) = (Arc::clone(&session), next.people.get(&id).cloned(), ended.clone());
+        let after = person.clone();
+        self.0
+            .ledger
+            .attempt(at, move |batch| {
+                Box::pin(async move {
+                    let connection = batch.connection().await?;
+                    if let Some(hash) = code
+                        && !store::use_recovery_code(connection, id, hash, at).await?
+                    {
+                        return Err(IdentityFault::SignInRefused);
+                    }
+                    store::put_credentials(connection, id, &credentials, at).await?;
+                    if let Some(person) = &after {
+                        store::update_person(connection, person).await?;
+                    }
+                    store::end_sessions(connection, &gone).await?;
+                    store::insert_session(connection, &row).await?;
+                    batch.entry(draft)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        self.0.directory.store(Arc::new(next));
+        self.0.sessions.end(&ended);
+        self.0.sessions.add(Arc::clone(&session));
+        let person = person.ok_or(IdentityFault::SignInRefused)?;
+        Ok(Opened { person, session, text })
+    }
+
+    /// Another session in place of the caller's, after a change of what it may do; `others` says whether the person's
+    /// other sessions end. `change` is what stands in the log, and `credentials` what is kept from now on.
+    pub(super) async fn change_credentials(
+        &self,
+        caller: &Caller,
+        directory: &Directory,
+        credentials: Credentials,
+        change: Change<'_>,
+    ) -> Result<Opened, IdentityFault> {
+        let Credential::Session(own) = caller.by else { return Err(IdentityFault::SessionOnly) };
+        let old = self.0.sessions.get(own).ok_or(IdentityFault::SessionOnly)?;
+        let (id, at) = (caller.person.id, self.0.clock.now());
+        let mfa = change.mfa.unwrap_or(old.mfa);
+        let (text, mut session) = Session::mint(&self.0.clock, id, mfa, change.from, self.0.limits);
+        // A new id is no new lease.
+        session.expires_at = old.expires_at;
+        let session = Arc::new(session);
+        let ended = if change.ends_others { self.sessions_of(id) } else { vec![own] };
+        let draft = Draft::new(change.kind, caller.person.name.clone(), id.to_string()).body(serde_json::json!({
+            "session": session.id, "instead_of": own, "address": session.address, "sessions_ended": ended.len(),
+        }));
+        let next = directory.with_credentials(id, credentials.clone());
+        let (row, gone, codes) = (Arc::clone(&session), ended.clone(), change.codes);
+        self.0
+            .ledger
+            .write(at, move |batch| {
+                Box::pin(async move {
+                    let connection = batch.connection().await?;
+                    store::put_credentials(connection, id, &credentials, at).await?;
+                    if let Some(codes) = codes {
+                        store::put_recovery_codes(connection, id, &codes).await?;
+                    }
+                    store::end_sessions(connection, &gone).await?;
+                    store::insert_session(connection, &row).await?;
+                    batch.entry(draft)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        self.0.directory.store(Arc::new(next));
+        self.0.sessions.end(&ended);
+        self.0.sessions.add(Arc::clone(&session));
+        Ok(Opened { person: Arc::clone(&caller.person), session, text })
+    }
+
+    /// The live session that a cookie is for.
+    pub fn session_of_cookie(&self, cookie: &str) -> Option<Arc<Session>> {
+        self.0.sessions.open(&SessionText::read(cookie)?, self.0.clock.now(), self.0.limits)
+    }
+
+    /// The session that a caller came with, if they came with one, and when it ends.
+    pub fn session(&self, caller: &Caller) -> Option<(Arc<Session>, i64)> {
+        let Credential::Session(id) = caller.by else { return None };
+        let session = self.0.sessions.get(id)?;
+        let ends_at = session.ends_at(self.0.limits);
+        Some((session, ends_at))
+    }
+
+    /// The caller's own sessions, with when each ends.
+    pub fn sessions(&self, caller: &Caller) -> Vec<(Arc<Session>, i64)> {
+        let now = self.0.clock.now();
+        let live = self.0.sessions.of(caller.person.id).into_iter().filter(|it| it.live(now, self.0.limits));
+        live.map(|session| (Arc::clone(&session), session.ends_at(self.0.limits))).collect()
+    }
+
+    /// Ends one of the caller's own sessions; another person's is as unknown as none.
+    pub async fn end_session(&self, caller: &Caller, id: SessionId) -> Result<(), IdentityFault> {
+        let session = self.0.sessions.get(id).filter(|session| session.person == caller.person.id);
+        let session = session.ok_or_else(|| IdentityFault::NoSession(id.to_string()))?;
+        self.end(&caller.person.name, session.person, vec![session.id]).await
+    }
+
+    /// Ends every session of the caller's but the one that they come with.
+    pub async fn end_other_sessions(&self, caller: &Caller) -> Result<usize, IdentityFault> {
+        let mut others = self.sessions_of(caller.person.id);
+        others.retain(|id| caller.by != Credential::Session(*id));
+        let n_ended = others.len();
+        if n_ended > 0 {
+            self.end(&caller.person.name, caller.person.id, others).await?;
+        }
+        Ok(n_ended)
+    }
+
+    /// Signs out: the session of this cookie ends, if there is one.
+    pub async fn sign_out(&self, cookie: &str) -> Result<(), IdentityFault> {
+        let Some(session) = self.session_of_cookie(cookie) else { return Ok(()) };
+        let name = self.0.directory.load().people.get(&session.person).map(|person| person.name.clone());
+        self.end(&name.unwrap_or_default(), session.person, vec![session.id]).await
+    }
+
+    async fn end(&self, actor: &str, person: UserId, ended: Vec<SessionId>) -> Result<(), IdentityFault> {
+        let draft =
+            Draft::new("session.ended", actor, person.to_string()).body(serde_json::json!({ "sessions": ended }));
+        let gone = ended.clone();
+        self.0
+            .ledger
+            .write(self.0.clock.now(), move |batch| {
+                Box::pin(async move {
+                    store::end_sessions(batch.connection().await?, &gone).await?;
+                    batch.entry(draft)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        self.0.sessions.end(&ended);
+        Ok(())
+    }
+
+    pub(super) fn sessions_of(&self, person: UserId) -> Vec<SessionId> {
+        self.0.sessions.of(person).iter().map(|session| session.id).collect()
+    }
+
+    fn too_many(&self, person: UserId) -> Vec<SessionId> {
+        let mut all = self.0.sessions.of(person);
+        all.sort_by_key(|session| std::cmp::Reverse(session.seen_at()));
+        all.iter().skip(MOST_SESSIONS - 1).map(|session| session.id).collect()
+    }
+}
+
+/// A change of what somebody signs in with.
+pub(super) struct Change<'c> {
+    pub kind: &'static str,
+    pub from: &'c Visitor,
+    pub ends_others: bool,
+    /// What the session's second factor is from now on, where that changes.
+    pub mfa: Option<bool>,
+    /// Recovery codes in place of those that there were.
+    pub codes: Option<Vec<[u8; 32]>>,
+}
