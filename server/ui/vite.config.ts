@@ -50,5 +50,5 @@ export default defineConfig({
     },
   },
   server: { proxy: Object.fromEntries(['/api', '/docs', '/healthz', '/openapi.json', '/version'].map((path) => [path, pass])) },
-  test: { environment: 'happy-dom', include: ['tests/**/*.test.{ts,tsx}'] },
+  test: { environment: 'node', include: ['tests/**/*.test.{ts,tsx}'] },
 } as Parameters<typeof defineConfig>[0]);

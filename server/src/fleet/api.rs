@@ -1,5 +1,7 @@
 //! Probes, tags, inventory, enrollment.
 
+mod index;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 
-use super::index::FleetIndex;
+use self::index::FleetIndex;
 use super::{Enrollment, Filter, Fleet, FleetFault, NewToken, Probe, Standing, Token};
 use crate::error::{Problem, at};
 use crate::identity::api::{Authenticated, Created, Done};

@@ -3,7 +3,6 @@
 
 pub mod api;
 mod enroll;
-mod index;
 mod inventory;
 mod probe;
 mod store;

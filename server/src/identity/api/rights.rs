@@ -42,20 +42,20 @@ pub struct Permissions {
 }
 
 #[derive(Object)]
-pub struct GroupOut {
+pub struct PeopleGroup {
     name: String,
     /// People and machine accounts, by name.
     members: Vec<String>,
 }
 
 #[derive(Object)]
-pub struct Groups {
-    groups: Vec<GroupOut>,
+pub struct PeopleGroups {
+    groups: Vec<PeopleGroup>,
 }
 
 /// Who is to be in a group, and nobody else.
 #[derive(Object)]
-pub struct GroupMembers {
+pub struct PeopleGroupIn {
     /// By id or name.
     members: Vec<String>,
 }
@@ -102,7 +102,7 @@ impl RightsApi {
 
     /// Lists groups with their members.
     #[oai(path = "/groups", method = "get", operation_id = "list_groups")]
-    async fn groups(&self, caller: Authenticated) -> Result<Json<Groups>, Problem> {
+    async fn groups(&self, caller: Authenticated) -> Result<Json<PeopleGroups>, Problem> {
         let permit = self.0.permit::<ManageUsers>(&caller.0, Resource::control_plane()).await?;
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for person in self.0.people(&permit) {
@@ -110,8 +110,8 @@ impl RightsApi {
                 groups.entry(group.clone()).or_default().push(person.name.clone());
             }
         }
-        let groups = groups.into_iter().map(|(name, members)| GroupOut { name, members });
-        Ok(Json(Groups { groups: groups.collect() }))
+        let groups = groups.into_iter().map(|(name, members)| PeopleGroup { name, members });
+        Ok(Json(PeopleGroups { groups: groups.collect() }))
     }
 
     /// Says who is in a group. A group without members is none.
@@ -120,8 +120,8 @@ impl RightsApi {
         &self,
         caller: Authenticated,
         name: Path<String>,
-        body: Json<GroupMembers>,
-    ) -> Result<Json<GroupOut>, Problem> {
+        body: Json<PeopleGroupIn>,
+    ) -> Result<Json<PeopleGroup>, Problem> {
         let permit = self.0.permit::<ManageUsers>(&caller.0, Resource::control_plane()).await?;
         let mut members = BTreeSet::new();
         for member in &body.0.members {
@@ -144,6 +144,6 @@ impl RightsApi {
                 self.0.change_person(permit, person.id, Change { groups: Some(groups), ..Change::default() }).await?;
             }
         }
-        Ok(Json(GroupOut { name: name.0, members: names }))
+        Ok(Json(PeopleGroup { name: name.0, members: names }))
     }
 }

@@ -1,6 +1,6 @@
 // Every read of the API, by name, so that live updates know what an event makes stale.
 import { QueryClient, queryOptions, keepPreviousData } from '@tanstack/react-query';
-import { type FleetIndex, ask, get, http } from './client';
+import { type FleetIndex, get, http } from './client';
 import { Failure } from './failure';
 import { type LiveEvent, live } from './live';
 
@@ -16,8 +16,6 @@ export const client = new QueryClient({
   },
 });
 
-export type AuthState = { setup_needed: boolean; providers: { id: string; name: string }[]; signed_in: boolean };
-export type Me = { id: string; name: string; roles: string[]; groups: string[]; permissions?: string[]; second_factor?: boolean; has_totp?: boolean };
 
 let known: { etag: string; index: FleetIndex } | undefined;
 async function fleetIndex(signal: AbortSignal): Promise<FleetIndex> {
@@ -31,8 +29,8 @@ async function fleetIndex(signal: AbortSignal): Promise<FleetIndex> {
 type AuditFilter = { actor?: string; kind?: string; command?: string; probe?: string; q?: string; since?: string; until?: string };
 
 export const q = {
-  auth: () => queryOptions({ queryKey: ['auth'], queryFn: () => ask<AuthState>('GET', '/api/v1/auth/state'), retry: 1 }),
-  me: () => queryOptions({ queryKey: ['me'], queryFn: () => get(http.GET('/api/v1/me')) as Promise<Me>, staleTime: 300_000 }),
+  auth: () => queryOptions({ queryKey: ['auth'], queryFn: () => get(http.GET('/api/v1/auth/state')), retry: 1 }),
+  me: () => queryOptions({ queryKey: ['me'], queryFn: () => get(http.GET('/api/v1/me')), staleTime: 300_000 }),
   version: () => queryOptions({ queryKey: ['version'], queryFn: () => get(http.GET('/version')) }),
   health: () => queryOptions({
     queryKey: ['health'], refetchInterval: 30_000,
@@ -52,6 +50,9 @@ export const q = {
   bundle: () => queryOptions({ queryKey: ['policies'], queryFn: () => get(http.GET('/api/v1/policies')) }),
   tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: () => get(http.GET('/api/v1/tokens')) }),
   users: () => queryOptions({ queryKey: ['users'], queryFn: () => get(http.GET('/api/v1/users')) }),
+  roles: () => queryOptions({ queryKey: ['roles'], queryFn: () => get(http.GET('/api/v1/roles')) }),
+  sessions: () => queryOptions({ queryKey: ['sessions'], queryFn: () => get(http.GET('/api/v1/auth/sessions')) }),
+  totp: () => queryOptions({ queryKey: ['totp'], queryFn: () => get(http.GET('/api/v1/auth/totp')) }),
   keys: () => queryOptions({ queryKey: ['keys'], queryFn: () => get(http.GET('/api/v1/auth/keys')) }),
   checkpoint: () => queryOptions({ queryKey: ['audit', 'checkpoint'], queryFn: () => get(http.GET('/api/v1/audit/checkpoint')) }),
   entry: (index: number) => queryOptions({ queryKey: ['entry', index], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/audit/entries/{index}', { params: { path: { index } } })) }),

@@ -635,6 +635,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether anybody can sign in, and whether I am. */
+        get: operations["get_auth_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Chooses a password by a one-time link, and signs in: the first administrator, who was invited, who was reset. */
+        post: operations["choose_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in. Whatever is not right, the answer is the same; only a missing second factor has one of its own. */
+        post: operations["sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs out. */
+        post: operations["sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -652,6 +720,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists my sessions. */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /** Ends every session of mine but this one. */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a session of mine. */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes my password. My other sessions end; this one goes on. */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether I have a second factor, and how many recovery codes are left. */
+        get: operations["get_totp"];
+        put?: never;
+        /** Begins a second factor: gives the secret for an authenticator app. */
+        post: operations["begin_totp"];
+        /** Takes my second factor away. It takes a session that has it. */
+        delete: operations["drop_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes the second factor into use, by a code of the app. My other sessions end; this one has the second factor. */
+        post: operations["confirm_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes new recovery codes; the old ones end. It takes a session with the second factor. */
+        post: operations["renew_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -662,8 +835,44 @@ export interface paths {
         /** Lists people. */
         get: operations["list_users"];
         put?: never;
-        /** Adds a person. */
+        /** Adds a person, a service or an agent. */
         post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One person, by id or name. */
+        get: operations["get_user"];
+        put?: never;
+        post?: never;
+        /** Sends a person away for good: no role, no key, no session. Their name stays theirs, since the log speaks of it. */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        /** Changes a person's roles or groups, or disables them. It counts from the next request on. */
+        patch: operations["change_user"];
+        trace?: never;
+    };
+    "/api/v1/users/{id}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes away a person's password, second factor and sessions, and gives a link to choose a new password. */
+        post: operations["reset_user"];
         delete?: never;
         options?: never;
         head?: never;
@@ -700,6 +909,74 @@ export interface paths {
         post?: never;
         /** Ends an API key at once. */
         delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists roles, with what each may do by the policies in force. */
+        get: operations["list_roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the actions that policies decide on, and that a key can be for. */
+        get: operations["list_permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists groups with their members. */
+        get: operations["list_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says who is in a group. A group without members is none. */
+        put: operations["set_group"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -760,6 +1037,29 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AddedPerson
+         * @description A person that was added.
+         */
+        AddedPerson: {
+            id: string;
+            name: string;
+            roles: string[];
+            groups: string[];
+            /** @description `user`, `service` or `agent`. */
+            kind: string;
+            /** @description Whose rights bound a service or an agent. */
+            owner?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_sign_in_at?: string;
+            /** @description Whether they can sign in with a password, and whether that takes a second factor. */
+            has_password: boolean;
+            second_factor: boolean;
+            disabled: boolean;
+            link?: components["schemas"]["LinkOut"];
+        };
         /** Aggregates */
         Aggregates: {
             /** Format: uint64 */
@@ -862,6 +1162,18 @@ export interface components {
              * @description How long it may wait before it starts, in seconds. 900 if absent.
              */
             expires_in_s?: number;
+        };
+        /**
+         * AuthState
+         * @description Whether anybody is signed in, and how somebody could be.
+         */
+        AuthState: {
+            /** @description Nobody has a password yet: the first administrator opens the link that the server printed. */
+            setup_needed: boolean;
+            /** @description Outside providers to sign in with. */
+            providers: string[];
+            /** @description Whether this request came with a session that is good. */
+            signed_in: boolean;
         };
         /** BundleOut */
         BundleOut: {
@@ -1157,10 +1469,27 @@ export interface components {
             expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /** @description The actions that it is for; all that its owner may, if absent. */
+            scopes?: string[];
+            /** Format: date-time */
+            last_used_at?: string;
+            last_used_from?: string;
         };
         /** Keys */
         Keys: {
             keys: components["schemas"]["KeyOut"][];
+        };
+        /** @enum {string} */
+        KindIn: "user" | "service" | "agent";
+        /**
+         * LinkOut
+         * @description A one-time link. It is shown this once.
+         */
+        LinkOut: {
+            /** @description Goes behind the server's address: `/setup#…`. */
+            path: string;
+            /** @description What the link carries, for `POST /api/v1/auth/setup`. */
+            token: string;
         };
         /**
          * LoadOut
@@ -1197,6 +1526,37 @@ export interface components {
             pressure_io?: number;
         };
         /**
+         * Me
+         * @description Who I am, and what I may do.
+         */
+        Me: {
+            id: string;
+            name: string;
+            roles: string[];
+            groups: string[];
+            /** @description `user`, `service` or `agent`. */
+            kind: string;
+            /** @description Whose rights bound a service or an agent. */
+            owner?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_sign_in_at?: string;
+            /** @description Whether they can sign in with a password, and whether that takes a second factor. */
+            has_password: boolean;
+            second_factor: boolean;
+            disabled: boolean;
+            /** @description Whether a second factor was given; policies read it as `context.mfa`. */
+            mfa: boolean;
+            session?: components["schemas"]["SessionOut"];
+            /** @description The key that was used. */
+            key?: string;
+            /** @description The key's scopes, where it has some. */
+            scopes?: string[];
+            /** @description What policy lets me do somewhere, levels of commands first. What people have to approve counts. */
+            permissions: string[];
+        };
+        /**
          * MintedKey
          * @description A fresh key. The text is shown this once.
          */
@@ -1210,6 +1570,11 @@ export interface components {
             expires_at?: string;
             /** Format: date-time */
             revoked_at?: string;
+            /** @description The actions that it is for; all that its owner may, if absent. */
+            scopes?: string[];
+            /** Format: date-time */
+            last_used_at?: string;
+            last_used_from?: string;
             /** @description Put it into `Authorization: Bearer`. */
             plain_key: string;
         };
@@ -1250,26 +1615,86 @@ export interface components {
              * @description When it ends; never, if absent.
              */
             expires_at?: string;
+            /** @description The actions that it is for; all that its owner may, if absent. */
+            scopes?: string[];
         };
         /**
          * NewPerson
          * @description A person to be added.
          */
         NewPerson: {
-            /** @description 1 to 64 ASCII letters, digits, spaces or `-_.@+`. */
+            /** @description 1 to 64 letters of one script, digits, spaces or `-_.@+`; no name that can be taken for another's. */
             name: string;
-            /** @description Roles of the bundle: `viewer`, `operator`, `approver`, `auditor`, `policy-author`, `administrator`. */
+            /** @description Roles that the policies speak of; `GET /api/v1/roles` lists them. */
             roles: string[];
             /** @default [] */
             groups?: string[];
+            /** @description `user`, if absent. */
+            kind?: components["schemas"]["KindIn"] & unknown;
+            /** @description Whose a service or an agent is, by id or name. */
+            owner?: string;
+            /**
+             * @description Give a one-time link by which they choose a password.
+             * @default false
+             */
+            invite?: boolean;
         };
         /** NewTags */
         NewTags: {
             tags: string[];
         };
+        /** PasswordChange */
+        PasswordChange: {
+            old: string;
+            /** @description At least 12 characters. */
+            new: string;
+        };
         /** People */
         People: {
             users: components["schemas"]["PersonOut"][];
+        };
+        /** PeopleGroup */
+        PeopleGroup: {
+            name: string;
+            /** @description People and machine accounts, by name. */
+            members: string[];
+        };
+        /**
+         * PeopleGroupIn
+         * @description Who is to be in a group, and nobody else.
+         */
+        PeopleGroupIn: {
+            /** @description By id or name. */
+            members: string[];
+        };
+        /** PeopleGroups */
+        PeopleGroups: {
+            groups: components["schemas"]["PeopleGroup"][];
+        };
+        /**
+         * PermissionOut
+         * @description An action that policies decide on, and that a key can be for.
+         */
+        PermissionOut: {
+            action: string;
+            /** @description Whether policy lets the caller do it somewhere. */
+            mine: boolean;
+            /** @description The roles that are enough for it somewhere. */
+            roles: string[];
+        };
+        /** Permissions */
+        Permissions: {
+            permissions: components["schemas"]["PermissionOut"][];
+        };
+        /**
+         * PersonChange
+         * @description What is to be different about a person.
+         */
+        PersonChange: {
+            roles?: string[];
+            groups?: string[];
+            /** @description Nobody comes in under this name, and what waits in their name is denied when it is judged again. */
+            disabled?: boolean;
         };
         /**
          * PersonOut
@@ -1280,8 +1705,17 @@ export interface components {
             name: string;
             roles: string[];
             groups: string[];
+            /** @description `user`, `service` or `agent`. */
+            kind: string;
+            /** @description Whose rights bound a service or an agent. */
+            owner?: string;
             /** Format: date-time */
             created_at: string;
+            /** Format: date-time */
+            last_sign_in_at?: string;
+            /** @description Whether they can sign in with a password, and whether that takes a second factor. */
+            has_password: boolean;
+            second_factor: boolean;
             disabled: boolean;
         };
         /**
@@ -1383,6 +1817,13 @@ export interface components {
             verifier: string;
         };
         /**
+         * RecoveryCodes
+         * @description Codes that each let in once when the phone is gone. They are shown this once.
+         */
+        RecoveryCodes: {
+            recovery_codes: string[];
+        };
+        /**
          * Registered
          * @description What an enrolled machine gets.
          */
@@ -1431,6 +1872,21 @@ export interface components {
             ended: boolean;
         };
         /**
+         * RoleOut
+         * @description A role, as the policies in force make it.
+         */
+        RoleOut: {
+            name: string;
+            /** @description What a person with this role alone may do somewhere, levels of commands first. What people have to approve counts. */
+            permissions: string[];
+            /** @description The same for an agent. */
+            agent_permissions: string[];
+        };
+        /** Roles */
+        Roles: {
+            roles: components["schemas"]["RoleOut"][];
+        };
+        /**
          * ScriptOut
          * @description A script of the live bundle.
          */
@@ -1460,6 +1916,75 @@ export interface components {
             problems: string[];
             /** Format: uint64 */
             probes_connected: number;
+        };
+        /** SessionList */
+        SessionList: {
+            sessions: components["schemas"]["SessionOut"][];
+        };
+        /**
+         * SessionOut
+         * @description A session of one's own.
+         */
+        SessionOut: {
+            id: string;
+            /** @description Whether it is the one that asks. */
+            current: boolean;
+            mfa: boolean;
+            address: string;
+            /** @description What the browser called itself. */
+            agent: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_seen_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends if nothing more is asked.
+             */
+            idle_expires_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends whatever happens.
+             */
+            expires_at: string;
+        };
+        /** SessionsEnded */
+        SessionsEnded: {
+            /** Format: uint64 */
+            ended: number;
+        };
+        /**
+         * Setup
+         * @description A password chosen by a one-time link.
+         */
+        Setup: {
+            /** @description What stands behind `#` in the link. */
+            token: string;
+            /** @description What to call the first administrator; who was invited has a name already. */
+            name?: string;
+            /** @description At least 12 characters. */
+            password: string;
+        };
+        /** SignIn */
+        SignIn: {
+            name: string;
+            password: string;
+            /** @description Six digits of the authenticator app, or a recovery code. */
+            code?: string;
+        };
+        /**
+         * SignedIn
+         * @description Somebody who is signed in now.
+         */
+        SignedIn: {
+            person: components["schemas"]["PersonOut"];
+            /** @description Whether a second factor was given. */
+            mfa: boolean;
+            /**
+             * Format: date-time
+             * @description The session ends then at the latest.
+             */
+            expires_at: string;
         };
         /**
          * Simulated
@@ -1544,6 +2069,30 @@ export interface components {
             expires_at: string;
             /** Format: date-time */
             revoked_at?: string;
+        };
+        /**
+         * TotpBegun
+         * @description The secret for an authenticator app. It is shown this once.
+         */
+        TotpBegun: {
+            /** @description Base 32, to be typed. */
+            secret: string;
+            /** @description `otpauth://…`, to be shown as a picture. */
+            uri: string;
+        };
+        /** TotpCode */
+        TotpCode: {
+            /** @description Six digits. */
+            code: string;
+        };
+        /**
+         * TotpState
+         * @description What there is to sign in with.
+         */
+        TotpState: {
+            second_factor: boolean;
+            /** Format: uint64 */
+            recovery_codes_left: number;
         };
         /**
          * Verified
@@ -2854,6 +3403,121 @@ export interface operations {
             };
         };
     };
+    get_auth_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AuthState"];
+                };
+            };
+        };
+    };
+    choose_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["Setup"];
+            };
+        };
+        responses: {
+            /** @description It is done; the session's cookie comes along. */
+            200: {
+                headers: {
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description It is done; the session's cookie comes along. */
+            200: {
+                headers: {
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The browser forgets its session. */
+            204: {
+                headers: {
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_me: {
         parameters: {
             query?: never;
@@ -2868,7 +3532,256 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json; charset=utf-8": components["schemas"]["PersonOut"];
+                    "application/json; charset=utf-8": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SessionList"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done; there is nothing to say. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description It is done; the session's cookie comes along. */
+            200: {
+                headers: {
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["TotpState"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["TotpBegun"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    drop_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done; the session's cookie comes along. */
+            200: {
+                headers: {
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    confirm_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["TotpCode"];
+            };
+        };
+        responses: {
+            /** @description It is done; the session's cookie comes along. */
+            200: {
+                headers: {
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["RecoveryCodes"];
                 };
             };
             /** @description A refusal or a failure (RFC 9457) */
@@ -2929,7 +3842,130 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json; charset=utf-8": components["schemas"]["AddedPerson"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json; charset=utf-8": components["schemas"]["PersonOut"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done; there is nothing to say. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PersonOut"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    reset_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["LinkOut"];
                 };
             };
             /** @description A refusal or a failure (RFC 9457) */
@@ -3021,6 +4057,124 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Roles"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Permissions"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PeopleGroups"];
+                };
+            };
+            /** @description A refusal or a failure (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    set_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["PeopleGroupIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PeopleGroup"];
+                };
             };
             /** @description A refusal or a failure (RFC 9457) */
             default: {

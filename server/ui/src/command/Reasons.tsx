@@ -111,7 +111,7 @@ function Script({ script }: { script: ScriptReason }) {
       <p className="mb-2 flex flex-wrap items-baseline gap-x-3"><code className="font-semibold">{script.script}</code><State tone={tone}>{script.verdict}</State>{script.reason && <span className="text-text2">{script.reason}</span>}</p>
       {script.failed_at && <p className="mb-2 flex items-center gap-2 text-bad"><Glyph tone="bad" />The script failed at line {script.failed_at.line}. A script that fails denies.</p>}
       {script.indicators.length > 0 && (
-        <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={`Indicators of ${script.script}`}>
+        <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={`Indicators of ${script.script}`}>
           <table className="w-full max-w-3xl text-left">
             <caption className="sr-only">What {script.script} measured</caption>
             <thead><tr className="text-meta text-text3"><th scope="col" className="pb-2 font-normal">Indicator</th><th scope="col" className="pb-2 text-right font-normal">Value</th><th scope="col" className="pb-2 pl-4 text-right font-normal">Triggers at</th></tr></thead>

@@ -21,6 +21,8 @@ type SystemSection = { os?: string; os_version?: string; kernel?: string; cpus?:
 type Interface = { name: string; mac?: string; addrs?: string[]; state?: string };
 type Service = { name: string; state?: string; sub?: string; enabled?: boolean | string; description?: string };
 type Package = { name: string; version: string; manager?: string };
+/** Who may do nothing at all on hosts has no command bar. */
+const LEVELS = ['observe', 'diagnose', 'remediate', 'destroy'];
 const list = <T,>(sections: Sections, name: string): T[] => (Array.isArray(sections[name]) ? sections[name] as T[] : []);
 
 function Meter({ share, text }: { share: number; text: string }) {
@@ -104,6 +106,7 @@ function ActivityTab({ probe }: { probe: Probe }) {
 }
 
 export function HostDetail({ id, tab, onTab, onClose }: { id: string; tab: string; onTab: (tab: string) => void; onClose: () => void }) {
+  const may = useMay();
   const found = useQuery(q.probe(id));
   const inventory = useQuery({ ...q.inventory(id), retry: false });
   const sections = (inventory.data?.sections ?? {}) as Sections;
@@ -131,7 +134,7 @@ export function HostDetail({ id, tab, onTab, onClose }: { id: string; tab: strin
           { id: 'activity', label: 'Activity', body: probe ? <ActivityTab probe={probe} /> : null },
         ]} />
       )}
-      {probe && <CommandBar key={probe.id} probe={probe.id} name={probe.name} />}
+      {probe && LEVELS.some(may) && <CommandBar key={probe.id} probe={probe.id} name={probe.name} />}
     </aside>
   );
 }

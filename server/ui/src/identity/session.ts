@@ -36,5 +36,5 @@ export function signedOut() {
 export function useMay() {
   const me = useQuery({ ...q.me(), enabled: !useLapsed() });
   const may = me.data?.permissions;
-  return (action: string) => !may || may.includes(action);
+  return (action: string) => !may || (may as string[]).includes(action);
 }

@@ -42,10 +42,10 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
 /** A small table. Long ones are virtual and do not come through here. */
 export function Table({ caption, head, rows, keys }: { caption: string; head: string[]; rows: ReactNode[][]; keys: string[] }) {
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={caption}>
+    <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={`${caption}, a table`}>
       <table className="w-full text-left">
         <caption className="sr-only">{caption}</caption>
-        <thead><tr className="text-meta text-text3">{head.map((name) => <th key={name} scope="col" className="pr-4 pb-2 font-normal">{name}</th>)}</tr></thead>
+        <thead><tr className="text-meta text-text3">{head.map((name) => <th key={name} scope="col" className="pr-4 pb-2 font-normal">{name || <span className="sr-only">Actions</span>}</th>)}</tr></thead>
         <tbody>
           {rows.map((row, n) => (
             <tr key={keys[n] ?? n} className="border-t hair align-top">

@@ -5,6 +5,8 @@ import type { Tone } from '../kit/glyph';
 type Body = Record<string, unknown> | null | undefined;
 const word = (value: unknown) => (typeof value === 'string' ? value : '');
 
+const spaced = (action: string) => action.replace(/([A-Z])/g, ' $1').toLowerCase();
+
 const OUTCOME: Record<string, [string, Tone]> = {
   allow: ['may run', 'ok'], hold: ['waits for people', 'act'], queue: ['waits for room', 'act'], deny: ['is denied', 'bad'],
 };
@@ -24,12 +26,15 @@ export function sentence(entry: Entry): { text: string; tone: Tone } {
       const choice = word(body?.choice) || word(body?.decision);
       return { text: `${by} ${choice === 'deny' ? 'denied' : choice === 'approve' ? 'approved' : 'voted on'} a request${line ? `: “${line}”` : ''}`, tone: choice === 'deny' ? 'bad' : 'ok' };
     }
-    case 'operation.denied': case 'access.denied': return { text: `${by} was refused ${word(body?.action)} on ${on}`, tone: 'bad' };
+    case 'access.refused': return { text: `${by} may not ${spaced(on)}`, tone: 'bad' };
     default: {
       const [noun = '', verb = ''] = entry.kind.split('.');
       const tone: Tone = /denied|refused|failed|lost|bad/.test(verb) ? 'bad' : /ended|settled|activated|enrolled|minted|created|started/.test(verb) ? 'ok' : 'mute';
       const state = word(body?.state);
-      return { text: `${noun} ${on} ${verb.replaceAll('_', ' ')}${state ? `, ${state.replaceAll('_', ' ')}` : ''} by ${by}`, tone };
+      const name = word(body?.name);
+      // A probe acts by its id; its name is what people know.
+      const actor = /^(?:prb|usr|key|cmd)_/.test(by) || by === on ? '' : ` by ${by}`;
+      return { text: `${noun} ${name || on} ${verb.replaceAll('_', ' ')}${state ? `, ${state.replaceAll('_', ' ')}` : ''}${actor}`, tone: state === 'failed' || state === 'denied' ? 'bad' : tone };
     }
   }
 }

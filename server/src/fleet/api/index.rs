@@ -8,7 +8,7 @@ use poem_openapi::Object;
 use poem_openapi::types::ToJSON as _;
 use sha2::{Digest as _, Sha256};
 
-use super::{Probe, Standing, percent};
+use crate::fleet::{Probe, Standing, percent};
 
 /// The fleet by columns: place `n` of every column is the same probe. Words that repeat stand once, in `words`.
 #[derive(Object, Default)]
