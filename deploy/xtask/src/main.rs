@@ -12,6 +12,7 @@ mod progress;
 mod test;
 mod tidy;
 mod toolchain;
+mod web;
 mod workspace;
 
 use std::env;
@@ -70,6 +71,14 @@ const TASKS: &[Task] = &[
         flags: &[],
         values: &[],
         run: dist::run,
+    },
+    Task {
+        word: "ui",
+        about: "builds the web interface, which the next build of the server takes in",
+        help: web::HELP,
+        flags: &[],
+        values: &[],
+        run: web::run,
     },
     Task {
         word: "tidy",

@@ -19,8 +19,10 @@ const ALWAYS: &[Need] = &[
     Need { program: "cc", packages: &["gcc", "libc6-dev"], why: "SQLite and the TLS library are C" },
     Need { program: "git", packages: &["git"], why: "figures name the commit that they were measured at" },
 ];
-const WEB: &[Need] =
-    &[Need { program: "npm", packages: &["nodejs", "npm"], why: "the web interface is built and tested with it" }];
+const WEB: &[Need] = &[
+    Need { program: "npm", packages: &["nodejs", "npm"], why: "the web interface is built and tested with it" },
+    Need { program: "chromium", packages: &["chromium"], why: "the web interface is walked through in it" },
+];
 
 /// Whether the tree has a web interface to build.
 pub fn has_web(root: &Path) -> bool {

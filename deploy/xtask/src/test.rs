@@ -9,12 +9,13 @@ use anyhow::{Context, Result, bail};
 use crate::args::Args;
 use crate::process::{self, Ended};
 use crate::progress::{Line, Steps};
-use crate::{needs, openapi, tidy, toolchain, workspace};
+use crate::{needs, openapi, tidy, toolchain, web, workspace};
 
 pub const HELP: &str = "\
 Checks the toolchain, installs what is missing (as root on Debian; otherwise it says what to install), then runs:
 formatting, lints as errors, the build, all tests with the doc tests, the guards of `cargo xtask tidy`, the drift check
-of `server/openapi.json`, the demo's story with the real programs, and the web interface's own tests if there is one.
+of `server/openapi.json`, the demo's story with the real programs, the web interface's own tests, and its stories in
+a real browser.
 Ends with a line `N passed, N failed`; no test at all is a failure.";
 
 pub const HELP_CI: &str =
@@ -22,8 +23,8 @@ pub const HELP_CI: &str =
 
 pub fn run(_: &Args) -> Result<ExitCode> {
     let root = workspace::root()?;
-    let web = needs::has_web(&root);
-    let mut steps = Steps::new(if web { 10 } else { 9 });
+    let has_web = needs::has_web(&root);
+    let mut steps = Steps::new(if has_web { 11 } else { 9 });
     let mut tally = Tally::default();
 
     if let Some(said) = steps.run("toolchain", |_| toolchain::check(&root)) {
@@ -32,8 +33,8 @@ pub fn run(_: &Args) -> Result<ExitCode> {
     steps.run("what cargo cannot bring", |line| needs::meet(&root, line));
     steps.run("formatting", |line| cargo(&root, line, &["fmt", "--all", "--check"])?.well());
     // Before the build, which puts the finished pages into the server.
-    if web {
-        steps.run("web interface", |line| web_checks(&root, line));
+    if has_web {
+        steps.run("web interface", |line| web::check(&root, line));
     }
     steps.run("lints", |line| {
         cargo(&root, line, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?.well()
@@ -58,9 +59,15 @@ pub fn run(_: &Args) -> Result<ExitCode> {
     if built {
         steps.run("API document", |_| openapi::check(&root));
         steps.run("the demo's story", |line| told(&root, line));
+        if has_web {
+            steps.run("stories in a browser", |line| web::stories(&root, line));
+        }
     } else {
         steps.skip("API document", "the build failed");
         steps.skip("the demo's story", "the build failed");
+        if has_web {
+            steps.skip("stories in a browser", "the build failed");
+        }
     }
 
     eprint!("\n{}", steps.summary());
@@ -86,20 +93,6 @@ fn cargo(root: &Path, line: &Line, args: &[&str]) -> Result<Ended> {
 /// have put another file where this program lay.
 fn told(root: &Path, line: &Line) -> Result<()> {
     cargo(root, line, &["xtask", "demo", "--once"])?.well().map(drop)
-}
-
-/// The web interface's own scripts, those of them that it has.
-fn web_checks(root: &Path, line: &Line) -> Result<()> {
-    for args in [
-        &["ci", "--no-audit", "--no-fund"][..],
-        &["run", "--if-present", "check"],
-        &["run", "--if-present", "build"],
-        &["run", "--if-present", "test"],
-    ] {
-        process::run(Command::new("npm").current_dir(root.join("server/ui")).args(args), &|text| line.say(text))?
-            .well()?;
-    }
-    Ok(())
 }
 
 /// How many tests ran, summed from cargo's own lines.

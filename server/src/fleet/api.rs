@@ -1,14 +1,17 @@
 //! Probes, tags, inventory, enrollment.
 
+mod index;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use legator_engine::Resource;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::{Object, OpenApi, Tags};
+use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 
+use self::index::FleetIndex;
 use super::{Enrollment, Filter, Fleet, FleetFault, NewToken, Probe, Standing, Token};
 use crate::error::{Problem, at};
 use crate::identity::api::{Authenticated, Created, Done};
@@ -215,6 +218,15 @@ pub struct Registered {
     key: String,
 }
 
+#[derive(ApiResponse)]
+pub enum IndexAnswer {
+    #[oai(status = 200)]
+    New(Json<FleetIndex>, #[oai(header = "ETag")] String),
+    /// It is what the caller has.
+    #[oai(status = 304)]
+    Same,
+}
+
 pub struct FleetApi {
     pub fleet: Fleet,
     pub identity: Identity,
@@ -332,6 +344,21 @@ impl FleetApi {
                 tag_distribution: summary.by_tag,
             },
         }))
+    }
+
+    /// Every probe by columns, for a page that shows all of them. With `If-None-Match` only what has changed is sent.
+    #[oai(path = "/fleet/index", method = "get", tag = "Room::Fleet", operation_id = "get_fleet_index")]
+    async fn index(
+        &self,
+        caller: Authenticated,
+        #[oai(name = "If-None-Match")] known: Header<Option<String>>,
+    ) -> Result<IndexAnswer, Problem> {
+        let index = FleetIndex::of(&self.shown(&caller.0, &Filter::default()));
+        let etag = index.etag();
+        if known.0.as_deref() == Some(etag.as_str()) {
+            return Ok(IndexAnswer::Same);
+        }
+        Ok(IndexAnswer::New(Json(index), etag))
     }
 
     /// How many probes have each tag.

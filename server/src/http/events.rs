@@ -69,7 +69,8 @@ impl EventsApi {
 
 fn feed(events: Events, last: Option<String>) -> impl futures_util::Stream<Item = FeedEvent> + Send {
     let Watch { resync, past, live } = events.watch(last.as_deref());
-    let first = resync.then(|| ours("resync"));
+    // At once, so that a watcher knows that it is heard; a response begins with its first event.
+    let first = ours(if resync { "resync" } else { "beat" });
     let past: Vec<FeedEvent> = past.iter().map(|event| shape(&events, event)).collect();
     let live = futures_util::stream::unfold((events, live), |(events, mut live)| async move {
         let next = match tokio::time::timeout(BEAT, live.recv()).await {
@@ -80,7 +81,7 @@ fn feed(events: Events, last: Option<String>) -> impl futures_util::Stream<Item 
         };
         Some((next, (events, live)))
     });
-    futures_util::stream::iter(first.into_iter().chain(past)).chain(live)
+    futures_util::stream::iter(std::iter::once(first).chain(past)).chain(live)
 }
 
 fn shape(events: &Events, event: &Event) -> FeedEvent {

@@ -6,6 +6,7 @@ mod listen;
 mod shape;
 mod socket;
 mod stream;
+mod ui;
 
 use poem::endpoint::BoxEndpoint;
 use poem::middleware::AddData;
@@ -65,6 +66,7 @@ pub fn endpoint(app: &App) -> BoxEndpoint<'static> {
         .nest("/docs", docs)
         .at("/docs/problems", get(house::codes))
         .nest("/", service)
+        .around(ui::pages)
         .around(shape::shape)
         .with(AddData::new(app.identity.clone()))
         .with(AddData::new(app.clone()))

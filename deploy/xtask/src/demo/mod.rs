@@ -20,7 +20,7 @@ pub use self::interrupt::Interrupt;
 pub use self::world::{Binaries, World};
 use crate::args::Args;
 use crate::progress::Steps;
-use crate::{process, workspace};
+use crate::{process, web, workspace};
 
 pub const HELP: &str = "\
 Builds the workspace, starts a server on 127.0.0.1 and three probes (`web-1`, `db-1`, `prod-1`), and walks a story:
@@ -43,7 +43,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut build = vec!["build", "--workspace"];
     build.extend(release.then_some("--release"));
 
-    let mut steps = Steps::new(3);
+    let mut steps = Steps::new(4);
+    // A demo can do without pages; that they could not be built is said, and the rest goes on.
+    steps.run("web interface", |line| web::build_if_possible(&root, line));
     let built = steps.run("build the workspace", |line| {
         process::run(&mut workspace::cargo_command(&root, &build), &|text| line.say(text))?.well()
     });

@@ -1,0 +1,84 @@
+// A server with probes of its own, in a folder of its own, started for the stories and taken down after them.
+// Never: touches a process that it did not start.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { request } from 'playwright-core';
+
+const built = process.env.LEGATOR_BIN ?? join(process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../../target', import.meta.url)), 'debug');
+
+async function freePort() {
+  const listener = createServer();
+  const port = await new Promise((done) => listener.listen(0, '127.0.0.1', () => done(listener.address().port)));
+  await new Promise((done) => listener.close(done));
+  return port;
+}
+
+/** Waits until `look` gives something, or fails with what was waited for. */
+export async function until(what, look, ms = 60_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const found = await Promise.resolve().then(look).catch(() => undefined);
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`waited ${ms / 1000} s for ${what}`);
+    await new Promise((go) => setTimeout(go, 100));
+  }
+}
+
+export async function world() {
+  const folder = mkdtempSync(join(tmpdir(), 'legator-stories-'));
+  const data = join(folder, 'server');
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const port = await freePort();
+  const base = `https://127.0.0.1:${port}`;
+  const children = new Map();
+  const start = (name, program, args, env = {}) => {
+    const log = openSync(join(folder, `${name}.log`), 'a');
+    const child = spawn(join(built, program), args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
+    children.set(name, child);
+    return child;
+  };
+  const ended = (child) => new Promise((done) => (child.exitCode === null && child.signalCode === null ? child.once('exit', done) : done()));
+  const api = await request.newContext({ baseURL: base, ignoreHTTPSErrors: true });
+  const self = {
+    base, folder,
+    log: (name) => (existsSync(join(folder, `${name}.log`)) ? readFileSync(join(folder, `${name}.log`), 'utf8') : ''),
+    async up() {
+      start('server', 'legator', ['serve', '--data', data, '--listen', `127.0.0.1:${port}`]);
+      await until('the server to answer', () => api.get('/healthz').then((answer) => answer.ok()));
+    },
+    async down() {
+      const child = children.get('server');
+      child.kill('SIGTERM');
+      await ended(child);
+    },
+    /** The link that the server printed for whoever started it. */
+    setupLink: () => until('the set-up link', () => /https:\/\/\S+\/setup#\S+/.exec(self.log('server'))?.[0]?.replace(/^https:\/\/[^/]+/, base)),
+    key: () => readFileSync(join(data, 'admin.key'), 'utf8').trim(),
+    async ask(method, path, body) {
+      const answer = await api.fetch(path, { method, headers: { authorization: `Bearer ${self.key()}` }, ...(body ? { data: body } : {}) });
+      return answer.json().catch(() => undefined);
+    },
+    enroll(name, token, tags = []) {
+      const home = join(folder, name);
+      const placed = ['--config-dir', join(home, 'etc'), '--state-dir', join(home, 'state')];
+      const env = { LEGATOR_TOKEN: token, LEGATOR_MACHINE_ID: `stories-${name}` };
+      const init = spawnSync(join(built, 'legator-probe'), ['init', '--server', base, '--name', name, ...tags.flatMap((tag) => ['--tag', tag]), ...placed], { env: { ...process.env, ...env }, encoding: 'utf8' });
+      if (init.status !== 0) throw new Error(`${name} did not enroll: ${init.stderr}`);
+      start(name, 'legator-probe', ['run', ...placed], env);
+    },
+    async token(tags) { return (await self.ask('POST', '/api/v1/tokens', { tags })).token; },
+    online: (name) => until(`${name} to connect`, async () => ['online', 'degraded'].includes((await self.ask('GET', `/api/v1/probes/${name}`))?.status)),
+    async end() {
+      for (const child of [...children.values()].reverse()) { child.kill('SIGTERM'); }
+      await Promise.all([...children.values()].map(ended));
+      await api.dispose();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await self.up();
+  return self;
+}

@@ -1,0 +1,53 @@
+// The server's API, typed from its own document: `npm run gen` writes `schema.d.ts`, `npm run drift` compares.
+import createFetchClient from 'openapi-fetch';
+import { Failure, readFailure } from './failure';
+import type { components, paths } from './schema';
+
+type Schemas = components['schemas'];
+export type Approval = Schemas['ApprovalOut'];
+export type Command = Schemas['CommandOut'];
+export type CommandEvent = Schemas['EventOut'];
+export type Probe = Schemas['ProbeOut'];
+export type Entry = Schemas['EntryOut'];
+export type Bundle = Schemas['BundleOut'];
+export type Person = Schemas['PersonOut'];
+export type ApiKey = Schemas['KeyOut'];
+export type Token = Schemas['TokenOut'];
+export type FleetIndex = Schemas['FleetIndex'];
+
+/** Told when the server says that nobody is signed in; the shell asks for a sign-in over the page, which stays. */
+let onSignedOut: () => void = () => undefined;
+export const whenSignedOut = (tell: () => void) => { onSignedOut = tell; };
+
+export const http = createFetchClient<paths>({ baseUrl: '/', credentials: 'same-origin' });
+
+/** What an answer held, or a [`Failure`] thrown: one way for every call to go wrong. */
+export async function get<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  let answer;
+  try {
+    answer = await call;
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new Failure({ code: 'unreachable', status: 0, title: 'The server cannot be reached', detail: 'Nothing was changed. What is shown may be out of date.' });
+  }
+  if (answer.response.ok) return answer.data as T;
+  const failure = readFailure(answer.response, answer.error);
+  if (failure.code === 'unauthenticated') onSignedOut();
+  throw failure;
+}
+
+/** For addresses that the document of this build does not have (yet), and for answers that are not JSON. */
+export async function ask<T>(method: string, path: string, body?: unknown, init: RequestInit = {}): Promise<T> {
+  const text = (response: Response) => response.text();
+  const call = fetch(path, {
+    method, credentials: 'same-origin', ...init,
+    headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...init.headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).then(async (response) => {
+    const said = await text(response);
+    let data: unknown = said;
+    try { data = said ? JSON.parse(said) : undefined; } catch { /* plain text */ }
+    return response.ok ? { data: data as T, response } : { error: data, response };
+  });
+  return get<T>(call);
+}

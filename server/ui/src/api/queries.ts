@@ -1,0 +1,129 @@
+// Every read of the API, by name, so that live updates know what an event makes stale.
+import { QueryClient, queryOptions, keepPreviousData } from '@tanstack/react-query';
+import { type FleetIndex, get, http } from './client';
+import { Failure } from './failure';
+import { type LiveEvent, live } from './live';
+
+export const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 30_000,
+      refetchOnWindowFocus: true,
+      // What policy refuses does not become permitted by asking again.
+      retry: (n, cause) => n < 2 && (!(cause instanceof Failure) || cause.status === 0 || cause.status >= 500),
+      retryDelay: (n) => 400 * 2 ** n,
+    },
+  },
+});
+
+
+let known: { etag: string; index: FleetIndex } | undefined;
+async function fleetIndex(signal: AbortSignal): Promise<FleetIndex> {
+  const answer = await http.GET('/api/v1/fleet/index', { signal, ...(known ? { params: { header: { 'If-None-Match': known.etag } } } : {}) });
+  if (answer.response.status === 304 && known) return known.index;
+  const index = await get(Promise.resolve(answer));
+  known = { etag: answer.response.headers.get('etag') ?? '', index };
+  return index;
+}
+
+type AuditFilter = { actor?: string; kind?: string; command?: string; probe?: string; q?: string; since?: string; until?: string };
+
+export const q = {
+  auth: () => queryOptions({ queryKey: ['auth'], queryFn: () => get(http.GET('/api/v1/auth/state')), retry: 1 }),
+  me: () => queryOptions({ queryKey: ['me'], queryFn: () => get(http.GET('/api/v1/me')), staleTime: 300_000 }),
+  version: () => queryOptions({ queryKey: ['version'], queryFn: () => get(http.GET('/version')) }),
+  health: () => queryOptions({
+    queryKey: ['health'], refetchInterval: 30_000,
+    queryFn: async () => (await http.GET('/healthz').then((a) => a.data ?? (a.error as never))) as { status: string; problems: string[]; probes_connected: number },
+  }),
+  fleet: () => queryOptions({ queryKey: ['fleet', 'index'], queryFn: ({ signal }) => fleetIndex(signal), refetchInterval: 60_000, placeholderData: keepPreviousData }),
+  summary: () => queryOptions({ queryKey: ['fleet', 'summary'], queryFn: () => get(http.GET('/api/v1/fleet/summary')) }),
+  probe: (id: string) => queryOptions({ queryKey: ['fleet', 'probe', id], refetchInterval: 30_000, queryFn: () => get(http.GET('/api/v1/probes/{id}', { params: { path: { id } } })) }),
+  inventory: (id: string) => queryOptions({ queryKey: ['fleet', 'inventory', id], queryFn: () => get(http.GET('/api/v1/probes/{id}/inventory', { params: { path: { id } } })) }),
+  approvals: (status: 'pending' | 'all') => queryOptions({ queryKey: ['approvals', 'list', status], queryFn: () => get(http.GET('/api/v1/approvals', { params: { query: { status, limit: 200 } } })), placeholderData: keepPreviousData }),
+  approval: (id: string) => queryOptions({ queryKey: ['approvals', 'one', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}', { params: { path: { id } } })) }),
+  command: (id: string) => queryOptions({ queryKey: ['commands', 'one', id], queryFn: () => get(http.GET('/api/v1/commands/{id}', { params: { path: { id } } })) }),
+  explain: (id: string) => queryOptions({ queryKey: ['commands', 'explain', id], queryFn: () => get(http.GET('/api/v1/commands/{id}/explain', { params: { path: { id } } })) }),
+  commands: (filter: { probe?: string; state?: string; limit?: number }) => queryOptions({
+    queryKey: ['commands', 'list', filter], queryFn: () => get(http.GET('/api/v1/commands', { params: { query: { limit: 50, ...filter } } })), placeholderData: keepPreviousData,
+  }),
+  bundle: () => queryOptions({ queryKey: ['policies'], queryFn: () => get(http.GET('/api/v1/policies')) }),
+  tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: () => get(http.GET('/api/v1/tokens')) }),
+  users: () => queryOptions({ queryKey: ['users'], queryFn: () => get(http.GET('/api/v1/users')) }),
+  roles: () => queryOptions({ queryKey: ['roles'], queryFn: () => get(http.GET('/api/v1/roles')) }),
+  sessions: () => queryOptions({ queryKey: ['sessions'], queryFn: () => get(http.GET('/api/v1/auth/sessions')) }),
+  totp: () => queryOptions({ queryKey: ['totp'], queryFn: () => get(http.GET('/api/v1/auth/totp')) }),
+  keys: () => queryOptions({ queryKey: ['keys'], queryFn: () => get(http.GET('/api/v1/auth/keys')) }),
+  checkpoint: () => queryOptions({ queryKey: ['audit', 'checkpoint'], queryFn: () => get(http.GET('/api/v1/audit/checkpoint')) }),
+  entry: (index: number) => queryOptions({ queryKey: ['entry', index], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/audit/entries/{index}', { params: { path: { index } } })) }),
+  proof: (index: number) => queryOptions({ queryKey: ['audit', 'proof', index], queryFn: () => get(http.GET('/api/v1/audit/entries/{index}/proof', { params: { path: { index } } })) }),
+  entries: (filter: AuditFilter) => ({
+    queryKey: ['audit', 'list', filter],
+    queryFn: ({ pageParam }: { pageParam: number | undefined }) => get(http.GET('/api/v1/audit', { params: { query: { ...filter, limit: 100, ...(pageParam === undefined ? {} : { cursor: pageParam }) } } })),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: (page: { next_cursor?: number }) => page.next_cursor,
+  }),
+};
+
+const STATUS_TOPIC: Record<string, string> = { 'probe.online': 'online', 'probe.offline': 'offline' };
+
+/** What an event makes stale. A probe's status is put into the index as it is, so that ten thousand are not read again. */
+export function apply(events: LiveEvent[], into: QueryClient = client) {
+  const stale = new Set<string>();
+  const status = new Map<string, string>();
+  for (const event of events) {
+    const family = event.topic.split('.')[0];
+    if (event.topic === 'resync') { void into.invalidateQueries(); return; }
+    if (family === 'approval') stale.add('approvals');
+    if (family === 'command') { stale.add('commands'); stale.add('approvals'); }
+    if (family === 'bundle') { stale.add('policies'); stale.add('version'); stale.add('health'); }
+    if (family === 'probe') {
+      const now = STATUS_TOPIC[event.topic] ?? (event.topic === 'probe.status' ? (event.body as { status?: string } | null)?.status : undefined);
+      if (now) {
+        status.set(event.id, now);
+        void into.invalidateQueries({ queryKey: ['fleet', 'probe', event.id] });
+        void into.invalidateQueries({ queryKey: ['fleet', 'summary'] });
+      } else if (event.topic === 'probe.inventory') void into.invalidateQueries({ queryKey: ['fleet', 'inventory', event.id] });
+      else stale.add('fleet');
+    }
+    stale.add('audit');
+  }
+  if (status.size) {
+    let found = 0;
+    into.setQueryData<FleetIndex>(['fleet', 'index'], (old) => {
+      if (!old) return old;
+      const next = { ...old, words: [...old.words], status: [...old.status], seen: [...old.seen] };
+      old.id.forEach((id, at) => {
+        const now = status.get(id);
+        if (now === undefined) return;
+        found += 1;
+        let word = next.words.indexOf(now);
+        if (word < 0) word = next.words.push(now) - 1;
+        next.status[at] = word;
+        next.seen[at] = Math.floor(Date.now() / 1000);
+      });
+      return next;
+    });
+    if (found < status.size) stale.add('fleet');
+  }
+  for (const key of stale) refresh(key, into);
+}
+
+// At once, and then at most once a second: a busy fleet must not make a page read the same list ten times a second.
+const CALM_MS = 1_000;
+const calming = new Map<string, boolean>();
+function refresh(key: string, into: QueryClient) {
+  if (calming.has(key)) { calming.set(key, true); return; }
+  void into.invalidateQueries({ queryKey: [key] });
+  calming.set(key, false);
+  setTimeout(() => {
+    const again = calming.get(key);
+    calming.delete(key);
+    if (again) refresh(key, into);
+  }, CALM_MS);
+}
+
+export function startLive() {
+  live.on((events) => apply(events));
+  live.start();
+}

@@ -1,0 +1,74 @@
+// Every address of the interface, with its typed search. What is not understood in an address is left out of it.
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, redirect } from '@tanstack/react-router';
+import type { Show } from './approvals/Queue';
+import type { FleetSearch } from './fleet/Fleet';
+import { Empty, FailureNote } from './kit/states';
+import { Root } from './shell/Root';
+
+type Raw = Record<string, unknown>;
+const text = (raw: Raw, name: string) => (typeof raw[name] === 'string' && raw[name] !== '' ? raw[name] : typeof raw[name] === 'number' ? String(raw[name]) : undefined);
+/** Keeps only what has a value, so that an address carries nothing that is the default. */
+function kept<T extends object>(search: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T;
+}
+const one = <T extends string>(value: string | undefined, of: readonly T[]): T | undefined => of.find((known) => known === value);
+
+const root = createRootRoute({
+  component: Root,
+  notFoundComponent: () => <Empty title="There is no such page"><Link to="/overview" className="underline">Go to the overview</Link></Empty>,
+  errorComponent: ({ error, reset }) => <FailureNote cause={error} what="this page" retry={reset} />,
+});
+const index = createRoute({ getParentRoute: () => root, path: '/', beforeLoad: () => { throw redirect({ to: '/overview' }); } });
+// The setup link leads here; when nothing is to be set up any more, it is an address like any other.
+const setup = createRoute({ getParentRoute: () => root, path: '/setup', beforeLoad: () => undefined, component: () => <Empty title="This server is set up already"><Link to="/overview" className="underline">Go to the overview</Link></Empty> });
+
+const overview = createRoute({ getParentRoute: () => root, path: '/overview', component: lazyRouteComponent(() => import('./house/Overview')) });
+
+const fleet = createRoute({
+  getParentRoute: () => root, path: '/fleet',
+  validateSearch: (raw: Raw): FleetSearch => kept<FleetSearch>({
+    q: text(raw, 'q'), sort: one(text(raw, 'sort'), ['name', 'status', 'cpu', 'mem', 'disk', 'seen'] as const), dir: one(text(raw, 'dir'), ['desc'] as const),
+    probe: text(raw, 'probe'), tab: one(text(raw, 'tab'), ['network', 'services', 'packages', 'activity'] as const),
+  } as never),
+  component: lazyRouteComponent(() => import('./fleet/Fleet')),
+});
+
+type ApprovalSearch = { show?: Show };
+const approvals = createRoute({
+  getParentRoute: () => root, path: '/approvals',
+  validateSearch: (raw: Raw): ApprovalSearch => kept<ApprovalSearch>({ show: one(text(raw, 'show'), ['mine', 'pending', 'all'] as const) } as never),
+  component: lazyRouteComponent(() => import('./approvals/Queue')),
+});
+const approval = createRoute({ getParentRoute: () => approvals, path: '$id', component: lazyRouteComponent(() => import('./approvals/Request')) });
+
+type CommandsSearch = { state?: string };
+const commands = createRoute({
+  getParentRoute: () => root, path: '/commands', validateSearch: (raw: Raw): CommandsSearch => kept<CommandsSearch>({ state: text(raw, 'state') } as never),
+  component: lazyRouteComponent(() => import('./command/Commands')),
+});
+const command = createRoute({ getParentRoute: () => root, path: '/commands/$id', component: lazyRouteComponent(() => import('./command/Story')) });
+
+export type ActivitySearch = { q?: string; kind?: string; actor?: string; command?: string; probe?: string; since?: string; until?: string };
+const activity = createRoute({
+  getParentRoute: () => root, path: '/activity',
+  validateSearch: (raw: Raw): ActivitySearch => kept<ActivitySearch>({ q: text(raw, 'q'), kind: text(raw, 'kind'), actor: text(raw, 'actor'), command: text(raw, 'command'), probe: text(raw, 'probe'), since: text(raw, 'since'), until: text(raw, 'until') } as never),
+  component: lazyRouteComponent(() => import('./timeline/Activity')),
+});
+const entry = createRoute({ getParentRoute: () => activity, path: '$index', component: lazyRouteComponent(() => import('./timeline/Entry')) });
+
+export type PolicySearch = { file?: string; line?: number };
+const policies = createRoute({
+  getParentRoute: () => root, path: '/policies',
+  validateSearch: (raw: Raw): PolicySearch => kept<PolicySearch>({ file: text(raw, 'file'), line: Number(raw.line) > 0 ? Number(raw.line) : undefined } as never),
+  component: lazyRouteComponent(() => import('./policy/Policies')),
+});
+const enroll = createRoute({ getParentRoute: () => root, path: '/enroll', component: lazyRouteComponent(() => import('./enroll/Enroll')) });
+const access = createRoute({ getParentRoute: () => root, path: '/access', component: lazyRouteComponent(() => import('./identity/Access')) });
+const account = createRoute({ getParentRoute: () => root, path: '/account', component: lazyRouteComponent(() => import('./identity/Account')) });
+const settings = createRoute({ getParentRoute: () => root, path: '/settings', component: lazyRouteComponent(() => import('./house/Settings')) });
+
+export const router = createRouter({
+  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), commands, command, activity.addChildren([entry]), policies, enroll, access, account, settings]),
+  defaultPreload: 'intent', scrollRestoration: true,
+});
+declare module '@tanstack/react-router' { interface Register { router: typeof router } }
