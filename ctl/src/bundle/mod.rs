@@ -2,6 +2,8 @@
 //! Never: talks to a server, but where a subcommand says so.
 
 mod check;
+mod findings;
+mod git;
 mod source;
 
 use clap::{Args, Subcommand};
