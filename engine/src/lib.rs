@@ -10,6 +10,7 @@ mod decision;
 mod explain;
 mod facts;
 mod guard;
+pub mod lint;
 mod rationale;
 mod script;
 pub mod tlog;

@@ -3,11 +3,12 @@
 
 pub mod codes;
 mod fault;
+pub mod format;
 mod layout;
 mod manifest;
 pub(crate) mod nearest;
 pub(crate) mod place;
-mod references;
+pub(crate) mod references;
 mod revision;
 pub(crate) mod written;
 
@@ -20,7 +21,7 @@ pub use layout::ScriptKind;
 use layout::{MANIFESTS, SCHEMA};
 pub(crate) use layout::{MOST_BYTES, MOST_FILE_BYTES, MOST_FILES, Part, path_fault};
 pub use manifest::Gate;
-pub(crate) use manifest::{Manifest, Names};
+pub(crate) use manifest::{Manifest, Names, Switch};
 pub(crate) use revision::plain;
 
 use crate::cases::{self, Case};

@@ -153,6 +153,24 @@ impl Cases<'_> {
     }
 }
 
+/// The tables of a list of tables.
+pub(crate) fn tables_of<'t, 'd>(table: &'t DeTable<'d>, key: &str) -> impl Iterator<Item = &'t DeTable<'d>> {
+    tables(get(table, key))
+}
+
+/// Every policy that a file of cases expects to decide, or to come nearest.
+pub(crate) fn expected_policies(document: &DeTable<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for case in tables_of(document, "case") {
+        for one in std::iter::once(case).chain(tables_of(case, "rows")) {
+            let expect = get(one, "expect").and_then(|value| value.get_ref().as_table());
+            let of = |key: &str| expect.and_then(|expect| get(expect, key));
+            found.extend(texts_of(of("policies")).chain(texts_of(of("nearest"))).map(|(name, _)| name.to_owned()));
+        }
+    }
+    found
+}
+
 fn get<'t, 'd>(table: &'t DeTable<'d>, key: &str) -> Option<&'t Spanned<DeValue<'d>>> {
     table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
 }

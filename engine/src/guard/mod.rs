@@ -111,6 +111,12 @@ impl Guard {
         &self.policies
     }
 
+    /// The actions that a policy's scope covers, by name.
+    pub(crate) fn actions_of(&self, guardrail: &Guardrail) -> BTreeSet<String> {
+        let actions = slice::actions(&self.vocabulary, guardrail.policy.action_constraint());
+        actions.iter().map(|uid| AsRef::<str>::as_ref(uid.eid()).to_owned()).collect()
+    }
+
     /// Which policies hold.
     pub(crate) fn judge(&self, question: &Question, context: &Context) -> Judgement {
         match question.way {

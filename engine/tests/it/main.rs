@@ -7,6 +7,7 @@ mod admission;
 mod archives;
 mod documented;
 mod explained;
+mod lints;
 mod oracle;
 mod refused_bundles;
 mod shipped;
