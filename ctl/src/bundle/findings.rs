@@ -1,7 +1,7 @@
 //! How findings are shown, and what their codes mean.
 
-use legator_engine::Fault;
 use legator_engine::bundle::codes::{CODES, Code};
+use legator_engine::{Fault, lint};
 use serde_json::{Value, json};
 
 use super::check::counted;
@@ -23,7 +23,7 @@ pub fn show(screen: Screen, document: &Value, faults: &[Fault]) {
 
 /// What a code means, or all of them.
 pub fn explain(screen: Screen, name: &str) -> Result<Exit, Failure> {
-    let known: Vec<&Code> = CODES.iter().filter(|code| name == "all" || code.name == name).collect();
+    let known: Vec<&Code> = CODES.iter().chain(lint::RULES).filter(|code| name == "all" || code.name == name).collect();
     if known.is_empty() {
         return Err(Failure::Usage(format!("there is no code `{name}`; `--explain` alone lists them")));
     }

@@ -59,9 +59,9 @@ fn commands(looked: &Looked<'_>, path: &str, text: &str, found: &mut Vec<Fault>)
     }
     // What ships was looked at with care, and has its cases.
     let name = path.rsplit('/').next().unwrap_or(path);
-    if legator_classify::Table::shipped_files().iter().any(|(file, shipped)| *file == name && *shipped == text) {
-        return;
-    }
+    let read = |text: &str| text.parse::<toml::Table>().unwrap_or_default();
+    let shipped = legator_classify::Table::shipped_files().iter().find(|(file, _)| *file == name);
+    let (shipped, own) = (shipped.map(|(_, text)| read(text)).unwrap_or_default(), read(text));
     let Ok(document) = DeTable::parse(text) else { return };
     for (program, value) in document.get_ref() {
         let says = |key: &str, wanted: &str| {
@@ -70,7 +70,8 @@ fn commands(looked: &Looked<'_>, path: &str, text: &str, found: &mut Vec<Fault>)
                 table.iter().any(|(name, value)| name.get_ref() == key && value.get_ref().as_str() == Some(wanted))
             })
         };
-        if says("level", "observe") && says("options", "any") {
+        let ours = shipped.get(program.get_ref().as_ref()) != own.get(program.get_ref().as_ref());
+        if ours && says("level", "observe") && says("options", "any") {
             let message = format!("`{}` is `observe` with any option", program.get_ref());
             found.push(Fault::at(path, text, program.span(), message).code("command-any-option"));
         }

@@ -5,6 +5,7 @@
 
 mod admission;
 mod archives;
+mod broken;
 mod documented;
 mod explained;
 mod lints;
