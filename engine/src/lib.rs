@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-mod bundle;
+pub mod archive;
+pub mod bundle;
 #[cfg(test)]
 mod canonical;
 mod capacity;
@@ -10,11 +11,12 @@ mod decision;
 mod explain;
 mod facts;
 mod guard;
+pub mod lint;
 mod rationale;
 mod script;
 pub mod tlog;
 
-pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
+pub use bundle::{Bundle, Fault, Gate, Grade, Inspection, PolicyInfo, ScriptInfo, ScriptKind};
 pub use capacity::{Capacity, GroupLoad, ProbeLoad};
 pub use cases::{CaseResult, Report};
 pub use decide::{decide, decide_plain};
@@ -28,4 +30,4 @@ pub use rationale::{
     AdmissionReason, Clause, ClauseKind, ClauseOutcome, Comparator, Counterfactual, Driver, DriverSource, Effect,
     Indicator, PolicyError, PolicyReason, Rationale, Scalar, ScriptReason, Severity, Span, Verdict,
 };
-pub use script::Abort;
+pub use script::{Abort, vocabulary};

@@ -6,7 +6,7 @@ use legator_protocol::{CommandSpec, Level};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::bundle::Fault;
+use crate::bundle::{Fault, written};
 use crate::capacity::{Capacity, GroupLoad, ProbeLoad};
 use crate::decision::{Classified, Decision, Outcome};
 use crate::facts::{
@@ -228,10 +228,7 @@ impl Expect {
 
 /// Reads the cases of one file.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
-    let written: Written = toml::from_str(text).map_err(|error| {
-        let message = format!("the cases cannot be read: {}", error.message());
-        vec![Fault::at(file, text, error.span().unwrap_or_default(), message)]
-    })?;
+    let written: Written = written::read(file, text, "the cases cannot be read", written::CASES)?;
     let (mut cases, mut faults) = (Vec::new(), Vec::new());
     for spanned in written.cases {
         let range = spanned.span();

@@ -19,7 +19,7 @@ use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
 pub(crate) use people::{Missing, missing};
-use policy::Guardrail;
+pub(crate) use policy::Guardrail;
 pub(crate) use question::Question;
 use slice::Slices;
 pub(crate) use vocabulary::Vocabulary;
@@ -78,7 +78,8 @@ impl Guard {
                 if let Some(first) = places.get(&info.id) {
                     let message = format!("policy `{}` is already in {}:{}", info.id, first.file, first.span.line);
                     let at = guardrail.offset..guardrail.offset + info.source.lines().next().unwrap_or_default().len();
-                    faults.push(Fault::at(*file, text, at, message).help("give one of both another `@id`"));
+                    let fault = Fault::at(*file, text, at, message).code("policy-duplicate");
+                    faults.push(fault.help("give one of both another `@id`"));
                     continue;
                 }
                 places.insert(info.id.clone(), info.clone());
@@ -104,6 +105,16 @@ impl Guard {
 
     pub(crate) fn policies(&self) -> impl Iterator<Item = &PolicyInfo> {
         self.policies.iter().map(|guardrail| &guardrail.info)
+    }
+
+    pub(crate) fn guardrails(&self) -> &[Guardrail] {
+        &self.policies
+    }
+
+    /// The actions that a policy's scope covers, by name.
+    pub(crate) fn actions_of(&self, guardrail: &Guardrail) -> BTreeSet<String> {
+        let actions = slice::actions(&self.vocabulary, guardrail.policy.action_constraint());
+        actions.iter().map(|uid| AsRef::<str>::as_ref(uid.eid()).to_owned()).collect()
     }
 
     /// Which policies hold.
@@ -268,10 +279,19 @@ fn misfit(
     let Some(info) = places.get(id) else { return vec![Fault::whole("policies", error.to_string())] };
     let text = files.get(info.file.as_str()).copied().unwrap_or_default();
     let faults = faults_of(&info.file, text, error, &format!("policy `{id}` does not fit the schema"));
+    let faults = faults.into_iter().map(|fault| {
+        let help =
+            fault.help.clone().unwrap_or_else(|| "`policies/README.md` lists what a policy can speak of".to_owned());
+        fault.code("policy-schema").help(help)
+    });
     let (line, column) = (info.span.line, info.span.column);
     let placed = |fault: Fault| match fault.line {
-        0 => Fault { help: fault.help, ..Fault::on_line(&info.file, text, line, column, 1, fault.message) },
+        0 => Fault {
+            help: fault.help,
+            code: fault.code,
+            ..Fault::on_line(&info.file, text, line, column, 1, fault.message)
+        },
         _ => fault,
     };
-    faults.into_iter().map(placed).collect()
+    faults.map(placed).collect()
 }

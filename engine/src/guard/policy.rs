@@ -61,7 +61,7 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
         Ok(parsed) => parsed,
         Err(errors) => {
             for error in errors.iter() {
-                faults.extend(faults_of(file, text, error, "the policy cannot be read"));
+                faults.extend(unreadable(file, text, error, "the policy cannot be read"));
             }
             return Vec::new();
         }
@@ -83,7 +83,7 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
             Ok(policy) => ast::Policy::from(policy),
             Err(errors) => {
                 for error in errors.iter() {
-                    faults.extend(faults_of(file, text, error, &format!("policy `{}` cannot be read", name.id)));
+                    faults.extend(unreadable(file, text, error, &format!("policy `{}` cannot be read", name.id)));
                 }
                 continue;
             }
@@ -113,6 +113,19 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
     guardrails
 }
 
+fn unreadable(file: &str, text: &str, error: &dyn miette::Diagnostic, attempt: &str) -> Vec<Fault> {
+    let faults = faults_of(file, text, error, attempt).into_iter().map(|fault| {
+        let template = fault.message.contains("slot") || fault.message.contains("template");
+        let (code, help) = match template {
+            true => ("policy-template", "write the principal or the resource instead of the slot"),
+            false => ("policy-syntax", "a policy reads `permit (principal, action, resource) when { … };`"),
+        };
+        let help = fault.help.clone().unwrap_or_else(|| help.to_owned());
+        fault.code(code).help(help)
+    });
+    faults.collect()
+}
+
 struct Named {
     id: String,
     rationale: String,
@@ -131,7 +144,7 @@ fn name_of(file: &str, text: &str, tree: Option<&cst::Policy>, range: Range<usiz
                 Ok(_) => {}
                 Err(errors) => {
                     for error in errors.iter() {
-                        faults.extend(faults_of(file, text, error, "the annotation cannot be read"));
+                        faults.extend(unreadable(file, text, error, "the annotation cannot be read"));
                     }
                 }
             }
@@ -141,6 +154,7 @@ fn name_of(file: &str, text: &str, tree: Option<&cst::Policy>, range: Range<usiz
         Some(value) if !value.trim().is_empty() => Some(value),
         _ => {
             let fault = Fault::at(file, text, head.clone(), format!("a policy has no `@{what}`"));
+            let fault = fault.code(if what == "id" { "policy-id" } else { "policy-rationale" });
             faults.push(fault.help(format!("write `@{what}(\"{example}\")` above it")));
             None
         }

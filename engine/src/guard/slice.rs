@@ -130,7 +130,7 @@ impl Scope {
     }
 }
 
-fn actions(vocabulary: &Vocabulary, constraint: &ActionConstraint) -> Vec<EntityUID> {
+pub(super) fn actions(vocabulary: &Vocabulary, constraint: &ActionConstraint) -> Vec<EntityUID> {
     let mut actions: Vec<EntityUID> = match constraint {
         ActionConstraint::Any => {
             let all = vocabulary.askable().filter_map(|name| vocabulary.action(name));

@@ -37,7 +37,7 @@ struct Failure {
 }
 
 impl Admission {
-    /// Compiles the scripts (path and text), checks their contract, and tries each on a quiet and on an unknown probe.
+    /// Compiles the scripts (path and text, whose contract was checked), and tries each on a quiet and an unknown probe.
     pub(crate) fn load<'s>(
         limits: &Limits,
         abort: Option<Abort>,
@@ -49,7 +49,7 @@ impl Admission {
             match admission.engine.compile(text) {
                 Ok(ast) => {
                     let script = Script { path: path.to_owned(), ast };
-                    match contract(path, text, &script.ast).and_then(|()| admission.rehearse(&script, text)) {
+                    match admission.rehearse(&script, text) {
                         Ok(()) => admission.scripts.push(script),
                         Err(fault) => faults.push(fault),
                     }
@@ -144,10 +144,13 @@ impl Admission {
             let (request, load) = view::arguments(&facts, Some(&classified.into()));
             if let Err(failure) = self.run(script, &Recorder::default(), request, load) {
                 let message = format!("the script fails on an ordinary request: {}", failure.message);
-                return Err(match failure.at {
+                let fault = match failure.at {
                     Some(span) => Fault::on_line(&script.path, text, span.line, span.column, 1, message),
                     None => Fault::whole(&script.path, message),
-                });
+                };
+                let help =
+                    "a script that fails denies; compare what may be unknown with `()`, and stay within the limits";
+                return Err(fault.code("script-fails").help(help));
             }
         }
         Ok(())
@@ -169,21 +172,6 @@ fn engine(limits: &Limits, abort: Option<Abort>) -> Engine {
     indicator::register(&mut engine);
     view::register(&mut engine);
     engine
-}
-
-fn contract(path: &str, text: &str, ast: &AST) -> Result<(), Fault> {
-    let wanted = "write `fn admit(request, capacity) { … }`";
-    let mut arities = ast.iter_functions().filter(|it| it.name == "admit").map(|it| it.params.len()).peekable();
-    if arities.peek().is_none() {
-        let fault = Fault::on_line(path, text, 1, 1, 1, "an admission script has a function `admit`; this has none");
-        return Err(fault.help(wanted));
-    }
-    if arities.any(|arity| arity == 2) {
-        return Ok(());
-    }
-    let place = text.find("fn admit").unwrap_or_default();
-    let fault = Fault::at(path, text, place..place + "fn admit".len(), "`admit` takes two parameters");
-    Err(fault.help(wanted))
 }
 
 fn at(path: &str, text: &str, position: Position, message: String) -> Fault {

@@ -106,6 +106,22 @@ pub(super) fn sandbox(limits: &Limits, abort: Option<Abort>) -> Engine {
     engine
 }
 
+/// An engine that reads scripts and never runs one: no functions, and the sandbox's words. A job's `sleep` is a host
+/// call that takes no thread, so there the word may be written.
+pub(super) fn reader(may_sleep: bool) -> Engine {
+    #[expect(clippy::disallowed_methods, reason = "it only parses, and has nothing that could be called")]
+    let mut engine = Engine::new_raw();
+    for word in FORBIDDEN.into_iter().filter(|word| !(may_sleep && *word == "sleep")) {
+        engine.disable_symbol(word);
+    }
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(true);
+    engine.set_max_expr_depths(64, 32);
+    engine.set_max_variables(256);
+    engine.set_max_functions(128);
+    engine
+}
+
 fn refused(name: &str) -> Result<(), Box<EvalAltResult>> {
     Err(format!("`{name}` is not for scripts").into())
 }
