@@ -4,18 +4,21 @@ mod bundle;
 mod canonical;
 mod capacity;
 mod cases;
+mod coverage;
 mod decide;
 mod decision;
 mod explain;
 mod facts;
 mod guard;
+mod parallel;
 mod rationale;
 mod script;
 pub mod tlog;
 
 pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
 pub use capacity::{Capacity, GroupLoad, ProbeLoad};
-pub use cases::{CaseResult, Report};
+pub use cases::{CaseResult, Difference, Report, ScriptCaseResult, Trial};
+pub use coverage::{Coverage, FileCoverage, Point, PointKind, Share, Side};
 pub use decide::{decide, decide_plain};
 pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
 pub use facts::{

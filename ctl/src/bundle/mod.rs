@@ -2,14 +2,20 @@
 //! Never: talks to a server, but where a subcommand says so.
 
 mod check;
+mod cover;
+mod gate;
+mod junit;
+mod loaded;
+mod progress;
 mod source;
+mod test;
 
 use clap::{Args, Subcommand};
 
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 
-/// Policy as code: check a bundle, without a server.
+/// Policy as code: check and test a bundle, without a server.
 #[derive(Args)]
 pub struct Bundle {
     #[command(subcommand)]
@@ -19,12 +25,16 @@ pub struct Bundle {
 #[derive(Subcommand)]
 enum One {
     Check(check::Check),
+    Cover(cover::Cover),
+    Test(test::Test),
 }
 
 impl Bundle {
     pub fn obey(self, screen: Screen) -> Result<Exit, Failure> {
         match self.one {
             One::Check(check) => check.obey(screen),
+            One::Cover(cover) => cover.obey(screen),
+            One::Test(test) => test.obey(screen),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod clause;
 mod conform;
 mod counterfactual;
+mod observe;
 mod people;
 mod policy;
 mod question;
@@ -18,6 +19,7 @@ use cedar_policy_core::authorizer::{AuthorizationError, Authorizer, Decision};
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
+pub(crate) use observe::Seen;
 pub(crate) use people::{Missing, missing};
 use policy::Guardrail;
 pub(crate) use question::Question;

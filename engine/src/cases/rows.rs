@@ -1,0 +1,101 @@
+//! Tables of cases: one case and many rows, where a row says only what is different.
+
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use crate::bundle::Fault;
+
+/// Reads a file of cases. A word that nothing knows is answered with the nearest one that is known.
+pub(super) fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Vec<Fault>> {
+    toml::from_str(text).map_err(|error| {
+        let (said, span): (&str, Range<usize>) = (error.message(), error.span().unwrap_or_default());
+        let fault = Fault::at(file, text, span, format!("the cases cannot be read: {said}"));
+        vec![match meant(said) {
+            Some(word) => fault.help(format!("did you mean `{word}`?")),
+            None => fault,
+        }]
+    })
+}
+
+/// The cases of a file as they are written, for laying rows over them.
+pub(super) fn tables(text: &str) -> Vec<Table> {
+    let mut document: Table = toml::from_str(text).unwrap_or_default();
+    let Some(Value::Array(cases)) = document.remove("case") else { return Vec::new() };
+    let tables = cases.into_iter().filter_map(|case| match case {
+        Value::Table(table) => Some(table),
+        _ => None,
+    });
+    tables.collect()
+}
+
+/// A case with one of its rows laid over it: tables are merged key by key, everything else is replaced.
+pub(super) fn merged(case: &Table, row: usize) -> Option<Table> {
+    let mut under = case.clone();
+    let Some(Value::Array(mut rows)) = under.remove("rows") else { return None };
+    let Value::Table(over) = (row < rows.len()).then(|| rows.swap_remove(row))? else { return None };
+    lay(&mut under, over);
+    Some(under)
+}
+
+/// Lays one table over another.
+pub(super) fn lay(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+/// From "unknown field `expct`, expected one of `name`, `expect`": the known word that is the fewest letters away.
+fn meant(said: &str) -> Option<String> {
+    if !said.starts_with("unknown ") {
+        return None;
+    }
+    let mut quoted = said.split('`').skip(1).step_by(2);
+    let wrong = quoted.next()?;
+    let near = quoted.map(|known| (distance(wrong, known), known));
+    let (steps, known) = near.min()?;
+    (steps <= wrong.chars().count().div_ceil(3)).then(|| known.to_owned())
+}
+
+/// How many letters have to be put in, taken out or replaced.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    for (n, letter) in one.chars().enumerate() {
+        let mut row = vec![n + 1];
+        for ((wanted, diagonal), above) in other.iter().zip(&last).zip(last.iter().skip(1)) {
+            let left = row.last().copied().unwrap_or_default();
+            row.push((diagonal + usize::from(letter != *wanted)).min(above + 1).min(left + 1));
+        }
+        last = row;
+    }
+    last.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_replaces_what_it_says_and_leaves_the_rest() {
+        let text = "[[case]]\nname = 'a'\nprobe = { tags = ['x'], site = 'north' }\nrows = [{ name = 'b', probe = { tags = ['y'] } }]";
+        let row = merged(&tables(text)[0], 0).unwrap();
+        assert_eq!(row["name"].as_str(), Some("b"));
+        assert_eq!(row["probe"]["site"].as_str(), Some("north"));
+        assert_eq!(row["probe"]["tags"].as_array().unwrap().len(), 1);
+        assert!(merged(&tables(text)[0], 1).is_none());
+    }
+
+    #[test]
+    fn a_slip_is_answered_with_the_word_that_was_meant() {
+        assert_eq!(meant("unknown field `expct`, expected one of `name`, `expect`"), Some("expect".to_owned()));
+        assert_eq!(meant("unknown field `moon`, expected `name`"), None);
+        assert_eq!(meant("missing field `name`"), None);
+    }
+}
