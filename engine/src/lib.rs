@@ -30,4 +30,4 @@ pub use rationale::{
     AdmissionReason, Clause, ClauseKind, ClauseOutcome, Comparator, Counterfactual, Driver, DriverSource, Effect,
     Indicator, PolicyError, PolicyReason, Rationale, Scalar, ScriptReason, Severity, Span, Verdict,
 };
-pub use script::Abort;
+pub use script::{Abort, alert, job};

@@ -7,26 +7,31 @@ pub(crate) mod place;
 mod revision;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use legator_classify::Table;
 
 pub use fault::Fault;
 use manifest::Manifest;
 
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, ScriptCase};
 use crate::guard::{Guard, Vocabulary};
 use crate::rationale::{Effect, Span};
-use crate::script::{Abort, Admission};
+use crate::script::{Abort, Admission, Alerts, Jobs, Limits};
 
 /// What decides. Shared by `Arc`; nothing in it changes.
+#[derive(Clone)]
 pub struct Bundle {
     revision: String,
-    table: Table,
+    table: Arc<Table>,
     most_approvals: u32,
-    pub(crate) guard: Guard,
-    pub(crate) admission: Admission,
-    scripts: Vec<ScriptInfo>,
-    pub(crate) cases: Vec<Case>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) alerts: Arc<Alerts>,
+    pub(crate) jobs: Arc<Jobs>,
+    scripts: Arc<[ScriptInfo]>,
+    pub(crate) cases: Arc<[Case]>,
+    pub(crate) script_cases: Arc<[ScriptCase]>,
 }
 
 /// A policy, for showing.
@@ -56,6 +61,8 @@ pub struct ScriptInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScriptKind {
     Admission,
+    Alert,
+    Job,
 }
 
 const SCHEMA: &str = "policies/schema.cedarschema";
@@ -112,6 +119,8 @@ impl Bundle {
             Table::default()
         });
         let admission = Admission::load(&manifest.admission, abort, of("scripts/admission/", ".rhai"), &mut faults);
+        let alerts = Alerts::load(&Limits::default(), of("scripts/alerts/", ".rhai"), &mut faults);
+        let jobs = Jobs::load(&Limits::default(), of("scripts/jobs/", ".rhai"), &mut faults);
         let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
         let guard = match Vocabulary::parse(SCHEMA, schema, SHIPPED_SCHEMA) {
             Ok(vocabulary) => Some(Guard::load(vocabulary, &of("policies/", ".cedar").collect(), &mut faults)),
@@ -122,7 +131,15 @@ impl Bundle {
         };
         let mut tried: Vec<Case> = Vec::new();
         let written = texts.iter().filter(|(path, _)| is_cases(path) && !path.starts_with("policies/commands/"));
+        let mut tried_scripts: Vec<ScriptCase> = Vec::new();
         for (path, text) in written {
+            if cases::of_a_script(path) {
+                match cases::parse_script(path, text, &texts) {
+                    Ok(cases) => tried_scripts.extend(cases),
+                    Err(wrong) => faults.extend(wrong),
+                }
+                continue;
+            }
             match cases::parse(path, text) {
                 Ok(cases) => tried.extend(cases),
                 Err(wrong) => faults.extend(wrong),
@@ -131,13 +148,29 @@ impl Bundle {
         faults.sort();
         let (Some(guard), true) = (guard, faults.is_empty()) else { return Err(faults) };
 
-        let scripts = of("scripts/admission/", ".rhai").map(|(path, text)| ScriptInfo {
-            path: path.to_owned(),
-            kind: ScriptKind::Admission,
-            source: text.to_owned(),
+        let kinds = [
+            ("scripts/admission/", ScriptKind::Admission),
+            ("scripts/alerts/", ScriptKind::Alert),
+            ("scripts/jobs/", ScriptKind::Job),
+        ];
+        let scripts = kinds.into_iter().flat_map(|(folder, kind)| {
+            let info = move |(path, text): (&str, &str)| {
+                ScriptInfo { path: path.to_owned(), kind, source: text.to_owned() }
+            };
+            of(folder, ".rhai").map(info)
         });
-        let scripts = scripts.collect();
-        Ok(Bundle { revision, table, most_approvals: manifest.approvals.most, guard, admission, scripts, cases: tried })
+        Ok(Bundle {
+            revision,
+            table: Arc::new(table),
+            most_approvals: manifest.approvals.most,
+            guard: Arc::new(guard),
+            admission: Arc::new(admission),
+            alerts: Arc::new(alerts),
+            jobs: Arc::new(jobs),
+            scripts: scripts.collect(),
+            cases: tried.into(),
+            script_cases: tried_scripts.into(),
+        })
     }
 
     /// The files of the default bundle, which the binary carries.
@@ -189,7 +222,9 @@ fn is_known(path: &str) -> bool {
         || path == SCHEMA
         || within("policies/", &[".cedar", ".cases.toml"])
         || within("policies/commands/", &[".toml"])
-        || within("scripts/admission/", &[".rhai", ".cases.toml"])
+        || ["scripts/admission/", "scripts/alerts/", "scripts/jobs/"]
+            .into_iter()
+            .any(|folder| within(folder, &[".rhai", ".cases.toml"]))
 }
 
 fn is_cases(path: &str) -> bool {

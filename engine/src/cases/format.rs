@@ -7,7 +7,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::expect::Expect;
-use super::{rows, when};
+use super::rows::{self, Tabular};
+use super::when;
 use crate::bundle::Fault;
 use crate::capacity::{Capacity, GroupLoad, ProbeLoad};
 use crate::decision::Classified;
@@ -190,32 +191,21 @@ struct WrittenFigures {
 /// Reads the cases of one file. A case with rows gives one for each row, under the names of both.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
     let written: Written = rows::read(file, text)?;
-    let tables = rows::tables(text);
     let (mut cases, mut faults) = (Vec::new(), Vec::new());
-    for (n, spanned) in written.cases.into_iter().enumerate() {
-        let range = spanned.span();
-        let case = spanned.into_inner();
-        if case.rows.is_empty() {
-            case.ready(file, &Fault::at(file, text, range.start..range.start + 1, ""), &mut cases, &mut faults);
-            continue;
-        }
-        for (m, row) in case.rows.iter().enumerate() {
-            let place = Fault::at(file, text, row.span().start..row.span().start + 1, "");
-            let name = format!("{}: {}", case.name, row.get_ref().name);
-            let merged = tables.get(n).and_then(|table| rows::merged(table, m));
-            match merged.map(WrittenCase::deserialize) {
-                Some(Ok(row)) if row.rows.is_empty() => {
-                    WrittenCase { name, ..row }.ready(file, &place, &mut cases, &mut faults);
-                }
-                Some(Err(error)) => {
-                    let message = format!("row `{name}` cannot be read: {}", error.message());
-                    faults.push(Fault { message, ..place });
-                }
-                _ => faults.push(Fault { message: format!("row `{name}` has rows of its own"), ..place }),
-            }
-        }
-    }
+    rows::each(file, text, written.cases, &mut faults, |case: WrittenCase, name, place, faults| {
+        WrittenCase { name, ..case }.ready(file, &place, &mut cases, faults);
+    });
     if faults.is_empty() { Ok(cases) } else { Err(faults) }
+}
+
+impl Tabular for WrittenCase {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn rows(&self) -> &[Spanned<Self>] {
+        &self.rows
+    }
 }
 
 impl WrittenCase {

@@ -1,8 +1,11 @@
 //! Cases: policies and scripts tested as data that stands next to them (`x.cedar` and `x.cases.toml`).
 
+mod alert;
 mod expect;
 mod format;
+mod job;
 mod rows;
+mod script;
 mod when;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use expect::Difference;
 pub(crate) use format::{Case, parse};
+pub(crate) use script::{ScriptCase, of_a_script, parse_script};
 
+use crate::bundle::ScriptKind;
 use crate::Bundle;
 use crate::decide::decide_classified;
 use crate::decision::{Classified, Decision, Outcome};
@@ -145,9 +150,15 @@ impl Bundle {
     /// Runs the cases that a trial takes. What has no case is only said where every case ran.
     pub fn try_cases(&self, trial: &Trial<'_>) -> Report {
         let chosen: Vec<&Case> = self.cases.iter().filter(|case| trial.takes(&case.file, &case.name)).collect();
-        let cases = parallel::each(trial.threads, &chosen, trial.progress, |case| self.try_case(case));
-        let gaps = if trial.filter.is_empty() { gaps(self, &cases) } else { Vec::new() };
-        Report { cases, scripts: Vec::new(), gaps }
+        let of_scripts: Vec<&ScriptCase> =
+            self.script_cases.iter().filter(|case| trial.takes(&case.file, &case.name)).collect();
+        let all = chosen.len() + of_scripts.len();
+        let progress = |done, _| (trial.progress)(done, all);
+        let cases = parallel::each(trial.threads, &chosen, &progress, |case| self.try_case(case));
+        let progress = |done, _| (trial.progress)(chosen.len() + done, all);
+        let scripts = parallel::each(trial.threads, &of_scripts, &progress, |case| case.tried(self));
+        let gaps = if trial.filter.is_empty() { gaps(self, &cases, &scripts) } else { Vec::new() };
+        Report { cases, scripts, gaps }
     }
 
     fn try_case(&self, case: &Case) -> CaseResult {
@@ -159,7 +170,7 @@ impl Bundle {
     }
 }
 
-fn gaps(bundle: &Bundle, cases: &[CaseResult]) -> Vec<String> {
+fn gaps(bundle: &Bundle, cases: &[CaseResult], of_scripts: &[ScriptCaseResult]) -> Vec<String> {
     let shown = || cases.iter().filter(|case| case.passed()).map(|case| &case.decision);
     let decided: BTreeSet<&str> =
         shown().flat_map(|decision| &decision.rationale.policies).map(|policy| policy.id.as_str()).collect();
@@ -183,8 +194,18 @@ fn gaps(bundle: &Bundle, cases: &[CaseResult]) -> Vec<String> {
             }
         }
     }
-    for script in bundle.scripts().filter(|script| !drove.contains(script.path.as_str())) {
-        gaps.push(format!("script `{}` drives the outcome of no case", script.path));
+    let tried: BTreeSet<&str> = of_scripts.iter().map(|case| case.script.as_str()).collect();
+    for script in bundle.scripts() {
+        let path = script.path.as_str();
+        match script.kind {
+            ScriptKind::Admission if !drove.contains(path) => {
+                gaps.push(format!("script `{path}` drives the outcome of no case"));
+            }
+            ScriptKind::Alert | ScriptKind::Job if !tried.contains(path) => {
+                gaps.push(format!("script `{path}` has no case"));
+            }
+            _ => {}
+        }
     }
     gaps
 }

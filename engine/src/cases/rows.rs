@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
-use toml::{Table, Value};
+use toml::{Spanned, Table, Value};
 
 use crate::bundle::Fault;
 
@@ -19,8 +19,47 @@ pub(super) fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Vec
     })
 }
 
+/// What a case has that can have rows.
+pub(super) trait Tabular: Sized {
+    fn name(&self) -> &str;
+    fn rows(&self) -> &[Spanned<Self>];
+}
+
+/// Hands on each case with its name and place; of a case with rows, each row laid over it.
+pub(super) fn each<T: DeserializeOwned + Tabular>(
+    file: &str,
+    text: &str,
+    cases: Vec<Spanned<T>>,
+    faults: &mut Vec<Fault>,
+    mut take: impl FnMut(T, String, Fault, &mut Vec<Fault>),
+) {
+    let tables = tables(text);
+    for (n, spanned) in cases.into_iter().enumerate() {
+        let start = spanned.span().start;
+        let case = spanned.into_inner();
+        if case.rows().is_empty() {
+            let name = case.name().to_owned();
+            take(case, name, Fault::at(file, text, start..start + 1, ""), faults);
+            continue;
+        }
+        for (m, row) in case.rows().iter().enumerate() {
+            let start = row.span().start;
+            let place = Fault::at(file, text, start..start + 1, "");
+            let name = format!("{}: {}", case.name(), row.get_ref().name());
+            match tables.get(n).and_then(|table| merged(table, m)).map(T::deserialize) {
+                Some(Ok(row)) if row.rows().is_empty() => take(row, name, place, faults),
+                Some(Err(error)) => {
+                    let message = format!("row `{name}` cannot be read: {}", error.message());
+                    faults.push(Fault { message, ..place });
+                }
+                _ => faults.push(Fault { message: format!("row `{name}` has rows of its own"), ..place }),
+            }
+        }
+    }
+}
+
 /// The cases of a file as they are written, for laying rows over them.
-pub(super) fn tables(text: &str) -> Vec<Table> {
+fn tables(text: &str) -> Vec<Table> {
     let mut document: Table = toml::from_str(text).unwrap_or_default();
     let Some(Value::Array(cases)) = document.remove("case") else { return Vec::new() };
     let tables = cases.into_iter().filter_map(|case| match case {
@@ -31,7 +70,7 @@ pub(super) fn tables(text: &str) -> Vec<Table> {
 }
 
 /// A case with one of its rows laid over it: tables are merged key by key, everything else is replaced.
-pub(super) fn merged(case: &Table, row: usize) -> Option<Table> {
+fn merged(case: &Table, row: usize) -> Option<Table> {
     let mut under = case.clone();
     let Some(Value::Array(mut rows)) = under.remove("rows") else { return None };
     let Value::Table(over) = (row < rows.len()).then(|| rows.swap_remove(row))? else { return None };

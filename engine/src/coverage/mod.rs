@@ -7,6 +7,7 @@
 mod html;
 mod lcov;
 mod policies;
+mod scripts;
 
 use std::collections::BTreeMap;
 
@@ -88,7 +89,8 @@ impl Share {
 impl Coverage {
     /// Tries the cases that a trial takes, and notes what they show.
     pub fn of(bundle: &Bundle, trial: &Trial<'_>) -> Self {
-        let (files, failed_cases) = policies::cover(bundle, trial);
+        let (mut files, failed_cases) = policies::cover(bundle, trial);
+        files.extend(scripts::cover(bundle, trial));
         Self { files, failed_cases }
     }
 
