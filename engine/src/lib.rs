@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod boundary;
 mod bundle;
 mod canonical;
 mod capacity;
@@ -10,6 +11,7 @@ mod decision;
 mod explain;
 mod facts;
 mod guard;
+mod mutants;
 mod parallel;
 mod rationale;
 mod script;
@@ -26,6 +28,7 @@ pub use facts::{
 };
 pub use legator_classify::{Classification, Part, Table, classify};
 pub use legator_protocol::{CommandSpec, Invocation, Level, Look};
+pub use mutants::{Mutant, Mutants};
 pub use rationale::{
     AdmissionReason, Clause, ClauseKind, ClauseOutcome, Comparator, Counterfactual, Driver, DriverSource, Effect,
     Indicator, PolicyError, PolicyReason, Rationale, Scalar, ScriptReason, Severity, Span, Verdict,

@@ -6,6 +6,7 @@ mod cover;
 mod gate;
 mod junit;
 mod loaded;
+mod mutants;
 mod progress;
 mod source;
 mod test;
@@ -26,6 +27,7 @@ pub struct Bundle {
 enum One {
     Check(check::Check),
     Cover(cover::Cover),
+    Mutants(mutants::TryMutants),
     Test(test::Test),
 }
 
@@ -34,6 +36,7 @@ impl Bundle {
         match self.one {
             One::Check(check) => check.obey(screen),
             One::Cover(cover) => cover.obey(screen),
+            One::Mutants(mutants) => mutants.obey(screen),
             One::Test(test) => test.obey(screen),
         }
     }

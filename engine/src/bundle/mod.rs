@@ -154,9 +154,8 @@ impl Bundle {
             ("scripts/jobs/", ScriptKind::Job),
         ];
         let scripts = kinds.into_iter().flat_map(|(folder, kind)| {
-            let info = move |(path, text): (&str, &str)| {
-                ScriptInfo { path: path.to_owned(), kind, source: text.to_owned() }
-            };
+            let info =
+                move |(path, text): (&str, &str)| ScriptInfo { path: path.to_owned(), kind, source: text.to_owned() };
             of(folder, ".rhai").map(info)
         });
         Ok(Bundle {

@@ -88,7 +88,9 @@ impl WrittenAlert {
         for (n, step) in (1..).zip(self.steps) {
             let WrittenStep { probe, fleet, after_s, times, expect, message } = step;
             if !["ok", "pending", "firing", "resolved", "broken"].contains(&expect.as_str()) {
-                return Err(format!("step {n} expects `{expect}`; it is one of `ok`, `pending`, `firing`, `resolved`, `broken`"));
+                return Err(format!(
+                    "step {n} expects `{expect}`; it is one of `ok`, `pending`, `firing`, `resolved`, `broken`"
+                ));
             }
             if times == 0 || times > MOST_STEPS {
                 return Err(format!("step {n} is taken {times} times; 1 to {MOST_STEPS} are possible"));

@@ -110,6 +110,8 @@ struct WrittenPrincipal {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenClass {
+    /// A command that says nothing of it is what one is that nobody knows.
+    #[serde(default = "unknown_level")]
     level: Level,
     #[serde(default = "yes")]
     parsed: bool,
@@ -121,6 +123,14 @@ struct WrittenClass {
     effects: BTreeSet<String>,
     #[serde(default)]
     targets: BTreeSet<String>,
+}
+
+const fn unknown_level() -> Level {
+    Level::Remediate
+}
+
+fn somebody() -> String {
+    "ben".to_owned()
 }
 
 const fn yes() -> bool {
@@ -143,6 +153,7 @@ struct WrittenProbe {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenApproval {
+    #[serde(default = "somebody")]
     requester: String,
     #[serde(default)]
     requester_acts_for: Option<String>,

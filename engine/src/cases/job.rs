@@ -111,9 +111,11 @@ impl WrittenCall {
     }
 
     fn is(&self, call: &Call) -> bool {
-        self.call == call.name && self.with.iter().all(|(name, value)| {
-            call.arguments.get(name).is_some_and(|given| is_within(value, given))
-        })
+        self.call == call.name
+            && self
+                .with
+                .iter()
+                .all(|(name, value)| call.arguments.get(name).is_some_and(|given| is_within(value, given)))
     }
 
     fn shown(&self) -> String {
@@ -204,7 +206,8 @@ impl JobCase {
             Progress::Nondeterministic { step, recorded, asked } => {
                 at = Some(*step);
                 let asked = asked.as_ref().map_or_else(|| "nothing more".to_owned(), Call::to_string);
-                error = format!("non-determinism at step {step}: the journal has {recorded}, the script asks for {asked}");
+                error =
+                    format!("non-determinism at step {step}: the journal has {recorded}, the script asks for {asked}");
                 "nondeterministic"
             }
         };
@@ -214,7 +217,11 @@ impl JobCase {
         if let Some(wanted) = &self.expect.result
             && !result.is_some_and(|got| is_within(wanted, got))
         {
-            found.unless_same("the result", wanted.to_string(), if shown.is_empty() { "nothing".to_owned() } else { shown });
+            found.unless_same(
+                "the result",
+                wanted.to_string(),
+                if shown.is_empty() { "nothing".to_owned() } else { shown },
+            );
         }
         found.unless_part("the error", self.expect.error.as_ref(), &error);
         if let Some(step) = self.expect.step {

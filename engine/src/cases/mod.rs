@@ -16,8 +16,8 @@ pub use expect::Difference;
 pub(crate) use format::{Case, parse};
 pub(crate) use script::{ScriptCase, of_a_script, parse_script};
 
-use crate::bundle::ScriptKind;
 use crate::Bundle;
+use crate::bundle::ScriptKind;
 use crate::decide::decide_classified;
 use crate::decision::{Classified, Decision, Outcome};
 use crate::facts::{Ask, Facts};

@@ -56,11 +56,7 @@ pub(super) fn cover(bundle: &Bundle, trial: &Trial<'_>) -> Vec<FileCoverage> {
 impl Bundle {
     /// The same bundle with other texts of its scripts, of which some may listen. `None` if one of them cannot be
     /// compiled.
-    pub(crate) fn with_scripts(
-        &self,
-        text: &dyn Fn(&str) -> Option<String>,
-        hits: Option<&Hits>,
-    ) -> Option<Self> {
+    pub(crate) fn with_scripts(&self, text: &dyn Fn(&str) -> Option<String>, hits: Option<&Hits>) -> Option<Self> {
         let of = |kind: ScriptKind| -> Vec<(String, String)> {
             let scripts = self.scripts().filter(|script| script.kind == kind);
             scripts

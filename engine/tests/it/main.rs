@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails is a test that fails")]
 
 mod admission;
+mod covered;
 mod documented;
 mod explained;
 mod oracle;

@@ -130,13 +130,8 @@ impl Alerts {
     fn run(&self, script: &AlertScript, function: &str, seen: Dynamic) -> Result<Reading, String> {
         take_trace();
         let options = CallFnOptions::new().with_tag(Recorder::default());
-        let said = self.engine.call_fn_with_options::<Dynamic>(
-            options,
-            &mut Scope::new(),
-            &script.ast,
-            function,
-            (seen,),
-        );
+        let said =
+            self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &script.ast, function, (seen,));
         let trace = take_trace();
         let value = said.map_err(|error| Failure::of(&script.path, &error).message)?;
         let kind = value.type_name();
@@ -159,9 +154,8 @@ impl Alerts {
             return Err(Box::new(Fault::on_line(path, text, 1, 1, 1, message).help(help)));
         }
         let said = self.engine.call_fn::<Dynamic>(&mut Scope::new(), &ast, "rule", ());
-        let value = said.map_err(|error| {
-            Failure::of(path, &error).fault(path, text, "`rule` cannot say what the rule is")
-        })?;
+        let value =
+            said.map_err(|error| Failure::of(path, &error).fault(path, text, "`rule` cannot say what the rule is"))?;
         let rule: Rule = rhai::serde::from_dynamic(&value).map_err(|error| {
             let place = text.find("fn rule").unwrap_or_default();
             let message = format!("`rule` does not describe a rule: {}", error.unwrap_inner());

@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn what_flaps_while_it_fires_goes_on_firing() {
         let timing = Timing { for_ms: 0, resolve_after_ms: 10 };
-        let said = [(0, Said::Firing), (1, Said::Ok), (9, Said::Firing), (10, Said::Ok), (19, Said::Ok), (20, Said::Ok)];
+        let said =
+            [(0, Said::Firing), (1, Said::Ok), (9, Said::Firing), (10, Said::Ok), (19, Said::Ok), (20, Said::Ok)];
         assert_eq!(words(timing, &said), ["firing", "firing", "firing", "firing", "firing", "resolved"]);
     }
 

@@ -34,9 +34,7 @@ impl Tape {
     pub(super) fn ended(&self, result: Value) -> Progress {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match state.journal.get(state.next) {
-            Some(left) => {
-                Progress::Nondeterministic { step: state.next + 1, recorded: left.call.clone(), asked: None }
-            }
+            Some(left) => Progress::Nondeterministic { step: state.next + 1, recorded: left.call.clone(), asked: None },
             None => Progress::Done { result },
         }
     }
@@ -105,9 +103,7 @@ fn kept(value: &Dynamic) -> Result<Value, Box<EvalAltResult>> {
 
 fn by_id(value: Value) -> Value {
     match value {
-        Value::Object(map) if map.get("id").is_some_and(Value::is_string) => {
-            map.get("id").cloned().unwrap_or_default()
-        }
+        Value::Object(map) if map.get("id").is_some_and(Value::is_string) => map.get("id").cloned().unwrap_or_default(),
         Value::Array(items) => Value::Array(items.into_iter().map(by_id).collect()),
         other => other,
     }
@@ -155,13 +151,19 @@ pub(crate) fn ordinary(call: &Call) -> Value {
         "exec" => done,
         "exec_all" => {
             let probes = call.arguments.get("probes").and_then(Value::as_array);
-            Value::Array(probes.into_iter().flatten().map(|probe| {
-                let mut one = done.clone();
-                if let Value::Object(map) = &mut one {
-                    map.insert("probe".to_owned(), probe.clone());
-                }
-                one
-            }).collect())
+            Value::Array(
+                probes
+                    .into_iter()
+                    .flatten()
+                    .map(|probe| {
+                        let mut one = done.clone();
+                        if let Value::Object(map) = &mut one {
+                            map.insert("probe".to_owned(), probe.clone());
+                        }
+                        one
+                    })
+                    .collect(),
+            )
         }
         "probes" => Value::Array(Vec::new()),
         "approve" => serde_json::json!({ "approved": true, "by": [] }),

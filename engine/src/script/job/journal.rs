@@ -37,11 +37,23 @@ pub enum Outcome {
 #[serde(tag = "progress", rename_all = "snake_case")]
 pub enum Progress {
     /// It waits for the result of this call, whose number is the length of the journal.
-    Waiting { call: Call },
-    Done { result: Value },
-    Failed { message: String },
+    Waiting {
+        call: Call,
+    },
+    Done {
+        result: Value,
+    },
+    Failed {
+        message: String,
+    },
     /// It starts over with this state and an empty journal.
-    Continued { state: Value },
+    Continued {
+        state: Value,
+    },
     /// The script asked for another call than the journal holds, or for none: nothing of it may be done.
-    Nondeterministic { step: usize, recorded: Call, asked: Option<Call> },
+    Nondeterministic {
+        step: usize,
+        recorded: Call,
+        asked: Option<Call>,
+    },
 }

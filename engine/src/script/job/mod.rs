@@ -106,9 +106,8 @@ impl Jobs {
             return Err(Box::new(Fault::on_line(path, text, 1, 1, 1, message).help(help)));
         }
         let said = self.engine.call_fn::<Dynamic>(&mut Scope::new(), &ast, "job", ());
-        let value = said.map_err(|error| {
-            Failure::of(path, &error).fault(path, text, "`job` cannot say what the job is")
-        })?;
+        let value =
+            said.map_err(|error| Failure::of(path, &error).fault(path, text, "`job` cannot say what the job is"))?;
         let job: Job = rhai::serde::from_dynamic(&value).map_err(|error| {
             let place = text.find("fn job").unwrap_or_default();
             let message = format!("`job` does not describe a job: {}", error.unwrap_inner());

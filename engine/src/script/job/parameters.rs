@@ -91,7 +91,10 @@ mod tests {
         } });
         let job: Job = serde_json::from_value(written).unwrap();
         let of = |value: Value| job.parameters(value.as_object().unwrap());
-        assert_eq!(Value::Object(of(serde_json::json!({ "tag": "web" })).unwrap()), serde_json::json!({ "tag": "web", "at_once": 1 }));
+        assert_eq!(
+            Value::Object(of(serde_json::json!({ "tag": "web" })).unwrap()),
+            serde_json::json!({ "tag": "web", "at_once": 1 })
+        );
         assert_eq!(of(serde_json::json!({ "at_once": "all", "tga": 1 })).unwrap_err().len(), 3);
     }
 }

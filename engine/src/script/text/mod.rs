@@ -7,4 +7,4 @@ mod outline;
 
 pub(crate) use instrument::{Place, instrument};
 pub(crate) use lexer::{Kind, Token, tokens};
-pub(crate) use outline::{Outline, outline};
+pub(crate) use outline::outline;
