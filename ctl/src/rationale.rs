@@ -100,6 +100,15 @@ fn policy_lines(decision: &Decision) -> Vec<String> {
     lines
 }
 
+/// Policies with their clauses, one line for each thing that there is to know.
+pub fn reasons(policies: &[PolicyReason]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for reason in policies {
+        policy(reason, "", &mut lines);
+    }
+    lines
+}
+
 fn policy(reason: &PolicyReason, which: &str, lines: &mut Vec<String>) {
     lines.push(format!("{which}{}", clean::line(&reason.rationale)));
     lines.push(format!("{}:{} `{}`", clean::line(&reason.file), reason.span.line, clean::line(&reason.id)));

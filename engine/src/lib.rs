@@ -8,6 +8,7 @@ mod cases;
 mod coverage;
 mod decide;
 mod decision;
+mod diff;
 mod explain;
 mod facts;
 mod guard;
@@ -19,10 +20,11 @@ pub mod tlog;
 
 pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
 pub use capacity::{Capacity, GroupLoad, ProbeLoad};
-pub use cases::{CaseResult, Difference, Report, ScriptCaseResult, Trial};
+pub use cases::{CaseResult, Difference, Explanation, Report, ScriptCaseResult, Trial};
 pub use coverage::{Coverage, FileCoverage, Point, PointKind, Share, Side};
 pub use decide::{decide, decide_plain};
 pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
+pub use diff::{AnswerChange, ChangeKind, Diff, FileChange, PolicyChange, Short};
 pub use facts::{
     Approval, Approvals, Ask, Context, Facts, Origin, Other, OtherKind, Principal, PrincipalKind, Probe, Resource,
 };

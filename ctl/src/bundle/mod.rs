@@ -3,6 +3,8 @@
 
 mod check;
 mod cover;
+mod diff;
+mod explain;
 mod gate;
 mod junit;
 mod loaded;
@@ -16,7 +18,7 @@ use clap::{Args, Subcommand};
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 
-/// Policy as code: check and test a bundle, without a server.
+/// Policy as code: check, test, cover, explain and compare bundles, without a server.
 #[derive(Args)]
 pub struct Bundle {
     #[command(subcommand)]
@@ -27,6 +29,8 @@ pub struct Bundle {
 enum One {
     Check(check::Check),
     Cover(cover::Cover),
+    Diff(diff::Compare),
+    Explain(explain::Explain),
     Mutants(mutants::TryMutants),
     Test(test::Test),
 }
@@ -36,6 +40,8 @@ impl Bundle {
         match self.one {
             One::Check(check) => check.obey(screen),
             One::Cover(cover) => cover.obey(screen),
+            One::Diff(diff) => diff.obey(screen),
+            One::Explain(explain) => explain.obey(screen),
             One::Mutants(mutants) => mutants.obey(screen),
             One::Test(test) => test.obey(screen),
         }

@@ -209,6 +209,32 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
     if faults.is_empty() { Ok(cases) } else { Err(faults) }
 }
 
+/// Reads requests that say nothing of what is expected: a file of cases, one case without `[[case]]` above it, or facts
+/// in JSON as decisions are recorded with.
+pub(crate) fn parse_requests(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
+    if let Ok(facts) = serde_json::from_str::<Facts>(text) {
+        let (file, expect) = (file.to_owned(), Expect::default());
+        return Ok(vec![Case { file, line: 1, name: "request".to_owned(), facts, classified: None, expect }]);
+    }
+    let alone = toml::from_str::<toml::Table>(text).is_ok_and(|table| !table.contains_key("case"));
+    let headed = format!("[[case]]\nname = \"request\"\n{text}");
+    let alone = alone && toml::from_str::<toml::Table>(&headed).is_ok();
+    let read = requests(file, if alone { &headed } else { text });
+    // What was put above the text is not the reader's.
+    let above = if alone { 2 } else { 0 };
+    read.map_err(|faults| faults.into_iter().map(|it| Fault { line: it.line.saturating_sub(above), ..it }).collect())
+}
+
+fn requests(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
+    let written: Written = rows::read(file, text)?;
+    let (mut cases, mut faults) = (Vec::new(), Vec::new());
+    rows::each(file, text, written.cases, &mut faults, |case: WrittenCase, name, place, faults| {
+        let expect = Some(Expect::anything());
+        WrittenCase { name, expect, ..case }.ready(file, &place, &mut cases, faults);
+    });
+    if faults.is_empty() { Ok(cases) } else { Err(faults) }
+}
+
 impl Tabular for WrittenCase {
     fn name(&self) -> &str {
         &self.name

@@ -2,6 +2,7 @@
 
 mod alert;
 mod expect;
+mod explained;
 mod format;
 mod job;
 mod rows;
@@ -13,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use expect::Difference;
-pub(crate) use format::{Case, parse};
+pub use explained::Explanation;
+pub(crate) use format::{Case, parse, parse_requests};
 pub(crate) use script::{ScriptCase, of_a_script, parse_script};
 
 use crate::Bundle;
