@@ -9,14 +9,23 @@ mod git;
 mod init;
 mod key;
 mod lint;
+mod cover;
+mod diff;
+mod explain;
+mod gate;
+mod junit;
+mod loaded;
+mod mutants;
+mod progress;
 mod source;
+mod test;
 
 use clap::{Args, Subcommand};
 
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 
-/// Policy as code: make, check, lint and build a bundle, without a server.
+/// Policy as code: make, check, test, cover, compare and build bundles, without a server.
 #[derive(Args)]
 pub struct Bundle {
     #[command(subcommand)]
@@ -31,6 +40,11 @@ enum One {
     Init(init::Init),
     Key(key::Key),
     Lint(lint::Lint),
+    Cover(cover::Cover),
+    Diff(diff::Compare),
+    Explain(explain::Explain),
+    Mutants(mutants::TryMutants),
+    Test(test::Test),
 }
 
 impl Bundle {
@@ -42,6 +56,11 @@ impl Bundle {
             One::Init(init) => init.obey(screen),
             One::Key(key) => key.obey(screen),
             One::Lint(lint) => lint.obey(screen),
+            One::Cover(cover) => cover.obey(screen),
+            One::Diff(diff) => diff.obey(screen),
+            One::Explain(explain) => explain.obey(screen),
+            One::Mutants(mutants) => mutants.obey(screen),
+            One::Test(test) => test.obey(screen),
         }
     }
 }

@@ -13,6 +13,7 @@ mod revision;
 pub(crate) mod written;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use legator_classify::Table;
 
@@ -24,22 +25,26 @@ pub use manifest::Gate;
 pub(crate) use manifest::{Manifest, Names, Switch};
 pub(crate) use revision::plain;
 
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, ScriptCase};
 use crate::guard::{Guard, Vocabulary};
 use crate::rationale::{Effect, Span};
-use crate::script::{Abort, Admission, contract};
+use crate::script::{Abort, Admission, Alerts, Jobs, Limits, contract};
 
 /// What decides. Shared by `Arc`; nothing in it changes.
+#[derive(Clone)]
 pub struct Bundle {
     revision: String,
     name: Option<String>,
     gate: Gate,
-    table: Table,
+    table: Arc<Table>,
     most_approvals: u32,
-    pub(crate) guard: Guard,
-    pub(crate) admission: Admission,
-    scripts: Vec<ScriptInfo>,
-    pub(crate) cases: Vec<Case>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) alerts: Arc<Alerts>,
+    pub(crate) jobs: Arc<Jobs>,
+    scripts: Arc<[ScriptInfo]>,
+    pub(crate) cases: Arc<[Case]>,
+    pub(crate) script_cases: Arc<[ScriptCase]>,
 }
 
 /// A policy, for showing.
@@ -130,18 +135,20 @@ impl Bundle {
             }));
             Table::default()
         });
-        let mut sound = Vec::new();
+        let mut sound: BTreeMap<ScriptKind, Vec<(&str, &str)>> = BTreeMap::new();
         for kind in ScriptKind::ALL {
             for (path, text) in of(Part::Script(kind)) {
                 let before = faults.len();
                 contract::check(kind, path, text, &mut faults);
-                let broken = faults.iter().skip(before).any(|fault| fault.grade == Grade::Error);
-                if kind == ScriptKind::Admission && !broken {
-                    sound.push((path, text));
+                if !faults.iter().skip(before).any(|fault| fault.grade == Grade::Error) {
+                    sound.entry(kind).or_default().push((path, text));
                 }
             }
         }
-        let admission = Admission::load(&manifest.admission, abort, sound, &mut faults);
+        let mut sound = |kind| sound.remove(&kind).unwrap_or_default();
+        let admission = Admission::load(&manifest.admission, abort, sound(ScriptKind::Admission), &mut faults);
+        let alerts = Alerts::load(&Limits::default(), sound(ScriptKind::Alert), &mut faults);
+        let jobs = Jobs::load(&Limits::default(), sound(ScriptKind::Job), &mut faults);
         let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
         let guard = match Vocabulary::parse(SCHEMA, schema, SHIPPED_SCHEMA) {
             Ok(vocabulary) => Some(Guard::load(vocabulary, &of(Part::Policies).collect(), &mut faults)),
@@ -151,8 +158,17 @@ impl Bundle {
             }
         };
         let mut tried: Vec<Case> = Vec::new();
-        let written = of(Part::PolicyCases).chain(of(Part::ScriptCases(ScriptKind::Admission)));
+        let mut tried_scripts: Vec<ScriptCase> = Vec::new();
+        let of_scripts = ScriptKind::ALL.into_iter().flat_map(|kind| of(Part::ScriptCases(kind)));
+        let written = of(Part::PolicyCases).chain(of_scripts);
         for (path, text) in written {
+            if cases::of_a_script(path) {
+                match cases::parse_script(path, text, &texts) {
+                    Ok(cases) => tried_scripts.extend(cases),
+                    Err(wrong) => faults.extend(wrong),
+                }
+                continue;
+            }
             match cases::parse(path, text) {
                 Ok(cases) => tried.extend(cases),
                 Err(wrong) => faults.extend(wrong),
@@ -170,9 +186,21 @@ impl Bundle {
                 move |(path, text): (&str, &str)| ScriptInfo { path: path.to_owned(), kind, source: text.to_owned() };
             of(Part::Script(kind)).map(info)
         });
-        let (scripts, most_approvals) = (scripts.collect(), manifest.approvals.most);
-        let (name, gate) = (manifest.name.map(toml::Spanned::into_inner), manifest.coverage);
-        (Some(Bundle { revision, name, gate, table, most_approvals, guard, admission, scripts, cases: tried }), faults)
+        let bundle = Bundle {
+            revision,
+            name: manifest.name.map(toml::Spanned::into_inner),
+            gate: manifest.coverage,
+            table: Arc::new(table),
+            most_approvals: manifest.approvals.most,
+            guard: Arc::new(guard),
+            admission: Arc::new(admission),
+            alerts: Arc::new(alerts),
+            jobs: Arc::new(jobs),
+            scripts: scripts.collect(),
+            cases: tried.into(),
+            script_cases: tried_scripts.into(),
+        };
+        (Some(bundle), faults)
     }
 
     /// What its manifest calls it.

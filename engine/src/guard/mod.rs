@@ -4,13 +4,16 @@
 mod clause;
 mod conform;
 mod counterfactual;
+mod observe;
 mod people;
 mod policy;
 mod question;
 mod slice;
+mod variant;
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cedar_policy::{PolicySet, ValidationMode, Validator};
 use cedar_policy_core::ast::{Expr, Literal, PolicyID, ValueKind};
@@ -18,8 +21,9 @@ use cedar_policy_core::authorizer::{AuthorizationError, Authorizer, Decision};
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
+pub(crate) use observe::Seen;
 pub(crate) use people::{Missing, missing};
-pub(crate) use policy::Guardrail;
+pub(crate) use policy::{Anatomy, Guardrail, anatomy};
 pub(crate) use question::Question;
 use slice::Slices;
 pub(crate) use vocabulary::Vocabulary;
@@ -31,8 +35,8 @@ use crate::rationale::{Effect, PolicyError, PolicyReason};
 
 /// The policies of a bundle, ready to be asked.
 pub(crate) struct Guard {
-    pub(crate) vocabulary: Vocabulary,
-    policies: Vec<Guardrail>,
+    pub(crate) vocabulary: Arc<Vocabulary>,
+    policies: Vec<Arc<Guardrail>>,
     slices: Slices,
     whole: PolicySet,
 }
@@ -70,7 +74,7 @@ impl Judgement {
 impl Guard {
     /// Reads the policies, validates them against the schema in strict mode, and indexes them.
     pub(crate) fn load(vocabulary: Vocabulary, files: &BTreeMap<&str, &str>, faults: &mut Vec<Fault>) -> Self {
-        let mut policies: Vec<Guardrail> = Vec::new();
+        let mut policies: Vec<Arc<Guardrail>> = Vec::new();
         let mut places: BTreeMap<String, PolicyInfo> = BTreeMap::new();
         for (file, text) in files {
             for guardrail in policy::parse(file, text, faults) {
@@ -83,7 +87,7 @@ impl Guard {
                     continue;
                 }
                 places.insert(info.id.clone(), info.clone());
-                policies.push(guardrail);
+                policies.push(Arc::new(guardrail));
             }
         }
         let mut whole = PolicySet::new();
@@ -100,7 +104,7 @@ impl Guard {
             faults.extend(misfit(files, &places, warning.policy_id(), warning));
         }
         let slices = Slices::new(&vocabulary, &policies);
-        Self { vocabulary, policies, slices, whole }
+        Self { vocabulary: Arc::new(vocabulary), policies, slices, whole }
     }
 
     pub(crate) fn policies(&self) -> impl Iterator<Item = &PolicyInfo> {

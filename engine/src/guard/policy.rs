@@ -126,6 +126,45 @@ fn unreadable(file: &str, text: &str, error: &dyn miette::Diagnostic, attempt: &
     faults.collect()
 }
 
+/// Where the parts of one policy are in its own text, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Anatomy {
+    /// `principal`, `action`, `resource`, in this order.
+    pub(crate) scope: Vec<Range<usize>>,
+    /// Each `when` or `unless` as a whole, whether it is an `unless`, and its conjuncts.
+    pub(crate) conditions: Vec<(Range<usize>, bool, Vec<Range<usize>>)>,
+}
+
+/// Takes the text of one policy apart. `None` if it is none.
+pub(crate) fn anatomy(text: &str) -> Option<Anatomy> {
+    let parsed = text_to_cst::parse_policies(text).ok()?;
+    let node = parsed.as_inner()?.0.first()?;
+    let Some(cst::Policy::Policy(tree)) = node.as_inner() else { return None };
+    let range = |loc: Option<&cedar_policy_core::parser::Loc>| loc.map(|loc| loc.start()..loc.end());
+    let mut anatomy = Anatomy::default();
+    for variable in &tree.variables {
+        anatomy.scope.push(range(variable.loc.as_ref())?);
+    }
+    for node in &tree.conds {
+        let cond = node.as_inner()?;
+        let unless = matches!(cond.cond.as_inner(), Some(cst::Ident::Unless));
+        let expr = cond.expr.as_ref()?.to_expr::<ast::ExprBuilder<()>>().ok()?;
+        let mut conjuncts = Vec::new();
+        places(&expr, &mut conjuncts)?;
+        anatomy.conditions.push((range(node.loc.as_ref())?, unless, conjuncts));
+    }
+    Some(anatomy)
+}
+
+fn places(expr: &Expr, conjuncts: &mut Vec<Range<usize>>) -> Option<()> {
+    if let ExprKind::And { left, right } = expr.expr_kind() {
+        places(left, conjuncts)?;
+        return places(right, conjuncts);
+    }
+    conjuncts.push(expr.source_loc().map(|loc| loc.start()..loc.end())?);
+    Some(())
+}
+
 struct Named {
     id: String,
     rationale: String,

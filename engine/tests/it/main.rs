@@ -6,6 +6,7 @@
 mod admission;
 mod archives;
 mod broken;
+mod covered;
 mod documented;
 mod explained;
 mod lints;
