@@ -3,17 +3,17 @@
 
 mod build;
 mod check;
-mod findings;
-mod fmt;
-mod git;
-mod init;
-mod key;
-mod lint;
 mod cover;
 mod diff;
 mod explain;
+mod findings;
+mod fmt;
 mod gate;
+mod git;
+mod init;
 mod junit;
+mod key;
+mod lint;
 mod loaded;
 mod mutants;
 mod progress;

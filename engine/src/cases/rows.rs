@@ -81,33 +81,6 @@ pub(super) fn lay(under: &mut Table, over: Table) {
     }
 }
 
-/// From "unknown field `expct`, expected one of `name`, `expect`": the known word that is the fewest letters away.
-fn meant(said: &str) -> Option<String> {
-    if !said.starts_with("unknown ") {
-        return None;
-    }
-    let mut quoted = said.split('`').skip(1).step_by(2);
-    let wrong = quoted.next()?;
-    let near = quoted.map(|known| (distance(wrong, known), known));
-    let (steps, known) = near.min()?;
-    (steps <= wrong.chars().count().div_ceil(3)).then(|| known.to_owned())
-}
-
-/// How many letters have to be put in, taken out or replaced.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut last: Vec<usize> = (0..=other.len()).collect();
-    for (n, letter) in one.chars().enumerate() {
-        let mut row = vec![n + 1];
-        for ((wanted, diagonal), above) in other.iter().zip(&last).zip(last.iter().skip(1)) {
-            let left = row.last().copied().unwrap_or_default();
-            row.push((diagonal + usize::from(letter != *wanted)).min(above + 1).min(left + 1));
-        }
-        last = row;
-    }
-    last.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,12 +93,5 @@ mod tests {
         assert_eq!(row["probe"]["site"].as_str(), Some("north"));
         assert_eq!(row["probe"]["tags"].as_array().unwrap().len(), 1);
         assert!(merged(&tables(text)[0], 1).is_none());
-    }
-
-    #[test]
-    fn a_slip_is_answered_with_the_word_that_was_meant() {
-        assert_eq!(meant("unknown field `expct`, expected one of `name`, `expect`"), Some("expect".to_owned()));
-        assert_eq!(meant("unknown field `moon`, expected `name`"), None);
-        assert_eq!(meant("missing field `name`"), None);
     }
 }

@@ -111,7 +111,7 @@ impl Guard {
         self.policies.iter().map(|guardrail| &guardrail.info)
     }
 
-    pub(crate) fn guardrails(&self) -> &[Guardrail] {
+    pub(crate) fn guardrails(&self) -> &[Arc<Guardrail>] {
         &self.policies
     }
 

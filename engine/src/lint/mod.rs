@@ -11,6 +11,7 @@ mod rules;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use rules::RULES;
 
@@ -26,7 +27,7 @@ struct Looked<'b> {
 }
 
 impl Looked<'_> {
-    fn guardrails(&self) -> &[Guardrail] {
+    fn guardrails(&self) -> &[Arc<Guardrail>] {
         self.bundle.guard.guardrails()
     }
 
@@ -81,7 +82,7 @@ pub fn lint(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Fault>, Vec<Fault>>
 
 /// Whether the place of a finding says that it is meant so.
 fn allowed(looked: &Looked<'_>, fault: &Fault) -> bool {
-    let within = |guardrail: &&Guardrail| {
+    let within = |guardrail: &&Arc<Guardrail>| {
         let span = guardrail.info.span;
         guardrail.info.file == fault.file && span.line <= fault.line && fault.line <= span.end_line
     };

@@ -14,7 +14,7 @@ const MOST_COMPARED: usize = 2_000;
 
 pub(super) fn look(looked: &Looked<'_>, found: &mut Vec<Fault>) {
     let scoped: Vec<(&Guardrail, Scope)> =
-        looked.guardrails().iter().map(|guardrail| (guardrail, Scope::of(looked, guardrail))).collect();
+        looked.guardrails().iter().map(|guardrail| (&**guardrail, Scope::of(looked, guardrail))).collect();
     let everywhere = looked.bundle.actions().count();
     for (guardrail, scope) in &scoped {
         alone(looked, guardrail, scope, everywhere, found);
