@@ -20,7 +20,7 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::hub::{Hub, SessionEnd, Switchboard};
 use crate::identity::Identity;
-use crate::policy::{self, Policy, Source};
+use crate::policy::{self, Activations, Policy, Source};
 use crate::telemetry::{By, Metrics};
 use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
@@ -81,8 +81,16 @@ impl App {
 
         let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
         tokio::spawn(writer);
-        let source = config.bundle.clone().map_or(Source::Shipped, Source::Folder);
-        let policy = Policy::open(source, &db, ledger.clone(), events.clone(), metrics.clone(), clock.clone()).await?;
+        let policy = Policy::open(policy::Needs {
+            source: Source::of(config)?,
+            mode: config.bundles.activate,
+            db: db.clone(),
+            ledger: ledger.clone(),
+            events: events.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        })
+        .await?;
         let identity = Identity::open(&db, ledger.clone(), clock.clone(), policy.watch()).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
         let fleet = Fleet::open(db.clone(), ledger.clone(), events.clone(), clock.clone(), vault.clone(), pin).await?;
@@ -129,8 +137,16 @@ impl App {
         Ok(Built { app, certificate, first_key })
     }
 
+    /// The room's verbs that ask people where policy wants it.
+    pub fn activations(&self) -> Activations {
+        let Self { policy, identity, approvals, .. } = self.clone();
+        Activations { policy, identity, approvals }
+    }
+
     fn start(&self) {
         tokio::spawn(policy::watch(self.policy.clone()));
+        tokio::spawn(policy::reconcile_activations(self.activations()));
+        tokio::spawn(hand_out_tables(self.clone()));
         tokio::spawn(command::reconcile_held(self.road.clone()));
         tokio::spawn(command::reconcile_queued(self.road.clone()));
         tokio::spawn(command::reconcile_outbox(self.road.clone()));
@@ -147,6 +163,24 @@ async fn hand_out_checkpoints(app: App) {
         let note = head.borrow_and_update().note.to_string();
         app.hub.broadcast(&ToProbe::Checkpoint { note });
         tokio::time::sleep(ROUND).await;
+    }
+}
+
+/// Hands a changed command table to every connected probe, so that it reads commands as the server does. A probe that
+/// is away gets it when it opens its next session.
+async fn hand_out_tables(app: App) {
+    let mut live = app.policy.watch();
+    let mut known = live.borrow_and_update().table().digest().to_owned();
+    while live.changed().await.is_ok() {
+        let bundle = Arc::clone(&live.borrow_and_update());
+        if bundle.table().digest() == known {
+            continue;
+        }
+        bundle.table().digest().clone_into(&mut known);
+        for (probe, _) in app.fleet.list(&crate::fleet::Filter::default()) {
+            let table = Some(bundle.table().files().clone());
+            app.hub.send(probe.id, &ToProbe::Policy { ceiling: probe.ceiling, table, inventory: probe.inventory.clone() });
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
-use crate::policy::api::PolicyApi;
+use crate::policy::api::{BundlesApi, PolicyApi, WebhookApi};
 use crate::timeline::api::TimelineApi;
 
 /// Every operation, in the order in which the documentation shows them.
@@ -31,7 +31,9 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         ApprovalsApi { approvals, identity: identity.clone() },
         FleetApi { fleet, identity: identity.clone() },
-        PolicyApi { policy, identity: identity.clone() },
+        PolicyApi { policy: policy.clone(), identity: identity.clone() },
+        BundlesApi { activations: app.activations() },
+        WebhookApi { policy },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },
         events::EventsApi { events, identity: identity.clone() },

@@ -81,6 +81,14 @@ pub enum IdentityFault {
     Read(#[from] DbFault),
 }
 
+/// What the access policies say to something that can wait for people.
+#[derive(Debug)]
+pub enum Judged<A> {
+    Permitted(Permit<A>),
+    /// It waits for this many approvals more.
+    Held { approvals: u32, decision: Box<Decision> },
+}
+
 /// A fresh key: its record, and the text that is shown once.
 pub struct Minted {
     pub key: Key,
@@ -131,15 +139,51 @@ impl Identity {
         if matches!(decision.outcome, Outcome::Allow) {
             return Ok(Permit::new(caller.clone()));
         }
+        Err(self.refuse(A::ACTION, caller, resource, decision).await?)
+    }
+
+    /// The refusal, when it is on record.
+    async fn refuse(
+        &self,
+        action: &'static str,
+        caller: &Caller,
+        resource: Resource,
+        decision: Decision,
+    ) -> Result<IdentityFault, IdentityFault> {
         let body = serde_json::json!({
-            "action": A::ACTION,
+            "action": action,
             "resource": resource,
             "decision": decision,
         });
-        let draft = Draft::new("access.refused", caller.person.name.clone(), A::ACTION).body(body);
+        let draft = Draft::new("access.refused", caller.person.name.clone(), action).body(body);
         self.0.ledger.append(self.0.clock.now(), draft).await?;
         let name = caller.person.name.clone();
-        Err(IdentityFault::Forbidden { name, action: A::ACTION, decision: Box::new(decision) })
+        Ok(IdentityFault::Forbidden { name, action, decision: Box::new(decision) })
+    }
+
+    /// Asks the access policies about something that can wait for people.
+    pub async fn judge<A: Act>(
+        &self,
+        caller: &Caller,
+        resource: Resource,
+        context: Context,
+    ) -> Result<Judged<A>, IdentityFault> {
+        let decision = self.ask_in(A::ACTION, caller, resource.clone(), context);
+        match decision.outcome {
+            Outcome::Allow => Ok(Judged::Permitted(Permit::new(caller.clone()))),
+            Outcome::Hold { approvals } => Ok(Judged::Held { approvals, decision: Box::new(decision) }),
+            _ => Err(self.refuse(A::ACTION, caller, resource, decision).await?),
+        }
+    }
+
+    /// Somebody who asked for something that waits, as they are now, if their key still opens.
+    pub fn recall(&self, person: &str, key: &str) -> Option<Caller> {
+        let (person, key) = (self.person(person)?, key.parse::<KeyId>().ok()?);
+        let directory = self.0.directory.load();
+        let known = directory.keys.get(&key).filter(|known| known.person == person.id)?;
+        let now = self.0.clock.now();
+        let open = known.revoked_at.is_none() && known.expires_at.is_none_or(|end| end > now);
+        open.then_some(Caller { person, key })
     }
 
     /// Whether a list shows this to the caller.
@@ -154,12 +198,16 @@ impl Identity {
     }
 
     fn ask(&self, action: &str, caller: &Caller, resource: Resource) -> Decision {
+        self.ask_in(action, caller, resource, Context::new(Origin::Api))
+    }
+
+    fn ask_in(&self, action: &str, caller: &Caller, resource: Resource, context: Context) -> Decision {
         let facts = Facts {
             at_ms: self.0.clock.now().max(0).cast_unsigned(),
             principal: caller.principal(),
             ask: Ask::Operation(action.to_owned()),
             resource,
-            context: Context::new(Origin::Api),
+            context,
             capacity: None,
         };
         let bundle = Arc::clone(&self.0.bundle.borrow());
