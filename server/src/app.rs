@@ -179,7 +179,8 @@ async fn hand_out_tables(app: App) {
         bundle.table().digest().clone_into(&mut known);
         for (probe, _) in app.fleet.list(&crate::fleet::Filter::default()) {
             let table = Some(bundle.table().files().clone());
-            app.hub.send(probe.id, &ToProbe::Policy { ceiling: probe.ceiling, table, inventory: probe.inventory.clone() });
+            app.hub
+                .send(probe.id, &ToProbe::Policy { ceiling: probe.ceiling, table, inventory: probe.inventory.clone() });
         }
     }
 }

@@ -1,15 +1,19 @@
-//! `legatorctl bundle …`: policy as code, offline on a folder. One file for each subcommand.
+//! `legatorctl bundle …`: policy as code, offline on a folder, and its revisions on a server. One file for each subcommand.
 //! Never: talks to a server, but where a subcommand says so.
 
+mod activate;
 mod check;
+mod history;
+mod publish;
 mod source;
 
 use clap::{Args, Subcommand};
 
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
+use crate::server::Server;
 
-/// Policy as code: check a bundle, without a server.
+/// Policy as code: check a bundle, publish it, put it in force, take it back.
 #[derive(Args)]
 pub struct Bundle {
     #[command(subcommand)]
@@ -19,12 +23,31 @@ pub struct Bundle {
 #[derive(Subcommand)]
 enum One {
     Check(check::Check),
+    Publish(publish::Publish),
+    Activate(activate::Activate),
+    Rollback(activate::Rollback),
+    /// Let the source move what is in force again.
+    Unpin,
+    History(history::History),
+    List(history::List),
+    Show(history::Show),
+    /// Where the server's bundles come from by themselves, and how it stands with that.
+    Source,
 }
 
 impl Bundle {
-    pub fn obey(self, screen: Screen) -> Result<Exit, Failure> {
+    /// A server is asked for by those who need one only.
+    pub async fn obey(self, server: impl FnOnce() -> Result<Server, Failure>, screen: Screen) -> Result<Exit, Failure> {
         match self.one {
             One::Check(check) => check.obey(screen),
+            One::Publish(publish) => publish.obey(&server()?, screen).await,
+            One::Activate(activate) => activate.obey(&server()?, screen).await,
+            One::Rollback(rollback) => rollback.obey(&server()?, screen).await,
+            One::Unpin => activate::unpin(&server()?, screen).await,
+            One::History(history) => history.obey(&server()?, screen).await,
+            One::List(list) => list.obey(&server()?, screen).await,
+            One::Show(show) => show.obey(&server()?, screen).await,
+            One::Source => history::source(&server()?, screen).await,
         }
     }
 }

@@ -166,11 +166,10 @@ impl Approvals {
             reason,
             at,
         };
-        let mut draft =
-            Draft::new("approval.voted", voter.name.clone(), id.to_string()).body(serde_json::json!({
-                "choice": choice.as_str(), "reason": vote.reason, "digest": request.digest, "person": vote.person,
-                "revision": request.subject.revision(),
-            }));
+        let mut draft = Draft::new("approval.voted", voter.name.clone(), id.to_string()).body(serde_json::json!({
+            "choice": choice.as_str(), "reason": vote.reason, "digest": request.digest, "person": vote.person,
+            "revision": request.subject.revision(),
+        }));
         if let Subject::Command { command, probe } = request.subject {
             draft = draft.command(command).probe(probe);
         }

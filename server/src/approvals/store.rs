@@ -84,7 +84,8 @@ async fn with_votes(db: &Db, rows: Vec<SqliteRow>) -> Result<Vec<Request>, DbFau
 pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Result<(), DbFault> {
     let Asked { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } =
         request.asked.clone();
-    let body = AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why };
+    let body =
+        AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why };
     let body = DbFault::column("approvals_request.body", serde_json::to_string(&body))?;
     sqlx::query(
         "INSERT INTO approvals_request (id, command, probe, revision, body, digest, needed, state, created_at, expires_at) \
@@ -151,7 +152,8 @@ fn request(row: &SqliteRow) -> Result<Request, DbFault> {
         },
     };
     let body: AskedRow = DbFault::column("approvals_request.body", serde_json::from_str(row.try_get(3)?))?;
-    let AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } = body;
+    let AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } =
+        body;
     Ok(Request {
         id: DbFault::column("approvals_request.id", row.try_get::<&str, _>(0)?.parse::<ApprovalId>())?,
         subject,

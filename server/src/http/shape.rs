@@ -51,7 +51,8 @@ async fn bounded(mut request: Request) -> Result<Request, Problem> {
 fn most(request: &Request) -> usize {
     let bundle = request.method() == poem::http::Method::POST && request.uri().path() == "/api/v1/bundles";
     let bearer = || request.header("authorization").and_then(|said| said.strip_prefix("Bearer "));
-    let known = || bearer().is_some_and(|key| request.data::<App>().is_some_and(|app| app.identity.recognize(key).is_some()));
+    let known =
+        || bearer().is_some_and(|key| request.data::<App>().is_some_and(|app| app.identity.recognize(key).is_some()));
     if bundle && known() { MAX_BUNDLE } else { MAX_BODY }
 }
 

@@ -86,7 +86,10 @@ pub enum IdentityFault {
 pub enum Judged<A> {
     Permitted(Permit<A>),
     /// It waits for this many approvals more.
-    Held { approvals: u32, decision: Box<Decision> },
+    Held {
+        approvals: u32,
+        decision: Box<Decision>,
+    },
 }
 
 /// A fresh key: its record, and the text that is shown once.

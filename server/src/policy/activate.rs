@@ -66,8 +66,7 @@ impl Policy {
         let bundle = self.ready(&revision).await?;
         let actor = permit.caller().person.name.clone();
         let pin = self.pin_for(&actor, wish.reason.as_deref(), false);
-        let step =
-            Step { actor, how: How::Rollback, reason: wish.reason, approval: None, below: target.below, pin };
+        let step = Step { actor, how: How::Rollback, reason: wish.reason, approval: None, below: target.below, pin };
         self.put_in_force(bundle, revision, step).await
     }
 

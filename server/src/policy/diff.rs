@@ -71,7 +71,9 @@ fn files(before: &Files, after: &Files) -> Vec<FileChange> {
     let one = |path: &String| {
         let (old, new) = (before.get(path), after.get(path));
         let change = of(old, new)?;
-        let text = |bytes: Option<&Vec<u8>>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let text = |bytes: Option<&Vec<u8>>| {
+            bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+        };
         let (old, new) = (text(old), text(new));
         let mut diff = TextDiff::from_lines(&old, &new).unified_diff().header(path, path).to_string();
         if diff.len() > LONGEST {

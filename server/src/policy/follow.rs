@@ -121,12 +121,7 @@ impl Policy {
         self.say("bundle.unreadable", "server", serde_json::json!({ "why": why })).await
     }
 
-    async fn say(
-        &self,
-        kind: &'static str,
-        actor: &str,
-        mut body: serde_json::Value,
-    ) -> Result<(), PolicyFault> {
+    async fn say(&self, kind: &'static str, actor: &str, mut body: serde_json::Value) -> Result<(), PolicyFault> {
         body["source"] = self.source().to_string().into();
         let (at, revision) = (self.0.needs.clock.now(), self.bundle().revision().to_owned());
         self.0.needs.events.publish(at, kind, revision.clone(), body.clone());

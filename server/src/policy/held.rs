@@ -50,12 +50,25 @@ pub async fn reconcile_activations(activations: Activations) {
 }
 
 impl Activations {
+    /// Puts the revision of that name in force, or asks the people whom policy wants.
+    pub async fn activate_named(&self, caller: &Caller, name: &str, wish: Wish) -> Result<Answer, PolicyFault> {
+        match self.policy.revision(name).await {
+            Ok(revision) => self.activate(caller, &revision, wish).await,
+            Err(fault) => self.not_for_everyone(caller, fault).await,
+        }
+    }
+
+    /// The fault, for somebody who may put a bundle in force; nobody else learns what there is.
+    async fn not_for_everyone<T>(&self, caller: &Caller, fault: PolicyFault) -> Result<T, PolicyFault> {
+        let resource = Resource::other(OtherKind::Bundle, "live");
+        self.identity.judge::<ActivateBundle>(caller, resource, Context::new(Origin::Api)).await?;
+        Err(fault)
+    }
+
     /// Puts a revision in force, or asks the people whom policy wants.
     pub async fn activate(&self, caller: &Caller, revision: &Revision, wish: Wish) -> Result<Answer, PolicyFault> {
         match self.judge(caller, revision, &wish, Agreed::default()).await? {
-            Judged::Permitted(permit) => {
-                Ok(Answer::InForce(self.policy.activate(permit, revision, wish, None).await?))
-            }
+            Judged::Permitted(permit) => Ok(Answer::InForce(self.policy.activate(permit, revision, wish, None).await?)),
             Judged::Held { approvals, decision } => self.hold(caller, revision, wish, approvals, &decision).await,
         }
     }
@@ -64,12 +77,7 @@ impl Activations {
     pub async fn roll_back(&self, caller: &Caller, wish: Wish) -> Result<Answer, PolicyFault> {
         let target = match self.policy.previous().await {
             Ok(target) => self.policy.revision(&target.revision).await?,
-            Err(fault) => {
-                // Whoever may not do it learns nothing about the history.
-                let resource = Resource::other(OtherKind::Bundle, "live");
-                self.identity.judge::<ActivateBundle>(caller, resource, Context::new(Origin::Api)).await?;
-                return Err(fault);
-            }
+            Err(fault) => return self.not_for_everyone(caller, fault).await,
         };
         match self.judge(caller, &target, &wish, Agreed::default()).await? {
             Judged::Permitted(permit) => Ok(Answer::InForce(self.policy.roll_back(permit, wish).await?)),

@@ -60,7 +60,9 @@ impl Policy {
                     policy.nudge();
                     return Ok(policy);
                 }
-                Err(fault) => tracing::error!(%fault, "the last bundle cannot be loaded; what the source holds decides"),
+                Err(fault) => {
+                    tracing::error!(%fault, "the last bundle cannot be loaded; what the source holds decides")
+                }
             }
         }
         let next = Activation { how: How::Source, below: Some(last.n), ..first(&needs, &offer) };
@@ -83,10 +85,8 @@ impl Policy {
             Some(other) => trouble = Some(other.to_string()),
             None => {}
         }
-        let seen = offer.map(|offer| Seen {
-            revision: offer.tried.bundle.revision().to_owned(),
-            origin: offer.origin.clone(),
-        });
+        let seen = offer
+            .map(|offer| Seen { revision: offer.tried.bundle.revision().to_owned(), origin: offer.origin.clone() });
         let checked_at = offer.map(|_| needs.clock.now());
         let taken = offer.map(|offer| offer.digest);
         let state = State { active, pin, faults, trouble, seen, checked_at, refused: None, taken };

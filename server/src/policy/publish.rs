@@ -27,11 +27,7 @@ impl Policy {
 
     /// Tries files and keeps them as a revision, also if a case does not hold: then it cannot decide.
     /// Says whether the revision is new.
-    pub async fn publish(
-        &self,
-        permit: Permit<PublishBundle>,
-        draft: Draft,
-    ) -> Result<(Revision, bool), PolicyFault> {
+    pub async fn publish(&self, permit: Permit<PublishBundle>, draft: Draft) -> Result<(Revision, bool), PolicyFault> {
         check_message(draft.message.as_deref())?;
         let tried = self.check(&permit, draft.files).await?;
         self.keep(tried, draft.origin, &permit.caller().person.name, draft.message).await
@@ -97,7 +93,11 @@ pub fn check_message(message: Option<&str>) -> Result<(), PolicyFault> {
 
 /// The files of a bundle that the API wrote.
 pub fn overlay(files: &Files) -> Files {
-    files.range(OVERLAY.to_owned()..).take_while(|(path, _)| path.starts_with(OVERLAY)).map(pair).collect::<BTreeMap<_, _>>()
+    files
+        .range(OVERLAY.to_owned()..)
+        .take_while(|(path, _)| path.starts_with(OVERLAY))
+        .map(pair)
+        .collect::<BTreeMap<_, _>>()
 }
 
 fn pair((path, bytes): (&String, &Vec<u8>)) -> (String, Vec<u8>) {

@@ -58,9 +58,8 @@ pub async fn revisions(db: &Db, before: Option<i64>, limit: u32) -> Result<Vec<R
 pub async fn listing(db: &Db, revision: &str) -> Result<Vec<KeptFile>, DbFault> {
     let select = sqlx::query("SELECT path, digest, bytes FROM policy_file WHERE revision = ? ORDER BY path");
     let rows = select.bind(revision).fetch_all(db.reads()).await?;
-    let file = |row: &SqliteRow| {
-        Ok(KeptFile { path: row.try_get(0)?, digest: row.try_get(1)?, bytes: row.try_get(2)? })
-    };
+    let file =
+        |row: &SqliteRow| Ok(KeptFile { path: row.try_get(0)?, digest: row.try_get(1)?, bytes: row.try_get(2)? });
     rows.iter().map(file).collect()
 }
 

@@ -26,8 +26,9 @@ pub fn operations(document: &Value) -> Vec<Operation> {
     found
 }
 
-/// What needs no key: a machine that enrolls brings a token, and a monitor only asks how it goes.
-const OPEN: &[&str] = &["get_health", "get_version", "register_probe"];
+/// What needs no key: a machine that enrolls brings a token, a repository signs its calls, and a monitor only asks how
+/// it goes.
+const OPEN: &[&str] = &["get_health", "get_version", "register_probe", "tell_bundle_webhook"];
 
 /// A body that the operation can read. Nothing in it exists, so that nothing is changed.
 fn body(operation: &str) -> Value {
@@ -39,6 +40,8 @@ fn body(operation: &str) -> Value {
         "create_key" => json!({ "user": "nobody", "name": "k" }),
         "set_probe_tags" => json!({ "tags": [""] }),
         "cancel_command" => json!({ "reason": "" }),
+        "publish_bundle" => json!({ "files": { "../x": "" } }),
+        "activate_bundle" | "roll_back_bundle" => json!({}),
         "register_probe" => testkit::registration(&json!("lgt_x"), "web-9"),
         _ => Value::Null,
     }
@@ -116,7 +119,14 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             "get_policy" => "no-self-approval",
             _ => "web-1",
         };
-        let ids = BTreeMap::from([("{id}", id.to_owned()), ("{tag}", "web".to_owned()), ("{index}", "0".to_owned())]);
+        let ids = BTreeMap::from([
+            ("{id}", id.to_owned()),
+            ("{tag}", "web".to_owned()),
+            ("{index}", "0".to_owned()),
+            ("{revision}", "active".to_owned()),
+            ("{other}", "active".to_owned()),
+            ("{path}", "policies%2Froles.cedar".to_owned()),
+        ]);
         write!(table, "{:34}", operation.name).unwrap();
         for person in &people {
             // One vote ends the request for the next; so each asks with a digest that does not fit.

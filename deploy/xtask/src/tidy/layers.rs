@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn refuses_an_import_that_goes_sideways() {
-        assert!(found("server/src/fleet/mod.rs", "fn f() { crate::capacity::load() }")[0].contains("beside it in row 3"));
+        assert!(
+            found("server/src/fleet/mod.rs", "fn f() { crate::capacity::load() }")[0].contains("beside it in row 3")
+        );
         assert_eq!(found("server/src/config.rs", "use crate::{\n    error::Problem,\n    db,\n};").len(), 2);
     }
 

@@ -115,13 +115,8 @@ impl Git {
         let signer = self.signer(&commit).await?;
         let files = self.files(&commit).await?;
         self.local(&["update-ref", LAST, &commit], "note what was read").await?;
-        let origin = Origin {
-            kind: OriginKind::Git,
-            place: Some(self.to_string()),
-            commit: Some(commit),
-            signer,
-            rewrote,
-        };
+        let origin =
+            Origin { kind: OriginKind::Git, place: Some(self.to_string()), commit: Some(commit), signer, rewrote };
         Ok(Found { files, origin })
     }
 

@@ -63,7 +63,11 @@ fn is_short(text: &str) -> bool {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let name = if host.starts_with('[') { host.split(']').next().map(|name| name.trim_start_matches('[')) } else { host.split(':').next() };
+    let name = if host.starts_with('[') {
+        host.split(']').next().map(|name| name.trim_start_matches('['))
+    } else {
+        host.split(':').next()
+    };
     matches!(name, Some("127.0.0.1" | "localhost" | "::1"))
 }
 
@@ -72,8 +76,10 @@ impl FromStr for Reference {
 
     fn from_str(text: &str) -> Result<Self, PlaceFault> {
         let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./+".contains(&byte));
-        let parts = || text.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"));
-        let good = plain && (1..=200).contains(&text.len()) && !text.starts_with('-') && !text.contains("..") && parts();
+        let parts =
+            || text.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"));
+        let good =
+            plain && (1..=200).contains(&text.len()) && !text.starts_with('-') && !text.contains("..") && parts();
         if good { Ok(Self(text.to_owned())) } else { Err(PlaceFault::Reference(text.chars().take(200).collect())) }
     }
 }
@@ -110,7 +116,10 @@ impl fmt::Display for Reference {
 pub fn folder(text: &str) -> Result<String, PlaceFault> {
     let text = text.trim_matches('/');
     let plain = |part: &str| {
-        !part.is_empty() && !part.starts_with('.') && !part.contains([':', '\\', '\0']) && !part.chars().any(char::is_control)
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.contains([':', '\\', '\0'])
+            && !part.chars().any(char::is_control)
     };
     if text.is_empty() || text.split('/').all(plain) {
         return Ok(text.to_owned());
@@ -181,7 +190,9 @@ mod tests {
         for good in ["main", "release/1.2", "refs/heads/main", "v1.0+x"] {
             assert!(good.parse::<Reference>().is_ok(), "{good}");
         }
-        for bad in ["", "-x", "--upload-pack=id", "a..b", "a//b", "/a", "a/", "a b", "a:b", "a^", "a~1", "a.lock", ".a", "a\n"] {
+        for bad in
+            ["", "-x", "--upload-pack=id", "a..b", "a//b", "/a", "a/", "a b", "a:b", "a^", "a~1", "a.lock", ".a", "a\n"]
+        {
             assert!(bad.parse::<Reference>().is_err(), "{bad}");
         }
     }

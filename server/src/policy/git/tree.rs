@@ -51,11 +51,14 @@ fn entry(line: &[u8]) -> Result<Option<Entry>, String> {
     match (mode, kind) {
         (Some("100644" | "100755"), Some("blob")) => {}
         (Some("120000"), _) => return Err(format!("`{}` is a link; a bundle holds plain files only", shown())),
-        (Some("160000"), _) => return Err(format!("`{}` is another repository; a bundle holds plain files only", shown())),
+        (Some("160000"), _) => {
+            return Err(format!("`{}` is another repository; a bundle holds plain files only", shown()));
+        }
         _ => return Err(format!("`{}` is not a plain file", shown())),
     }
     let hidden = name.split('/').any(|part| part.starts_with('.'));
-    let wanted = name == "bundle.toml" || ENDINGS.iter().any(|ending| name.rsplit_once('.').is_some_and(|(_, end)| end == *ending));
+    let wanted = name == "bundle.toml"
+        || ENDINGS.iter().any(|ending| name.rsplit_once('.').is_some_and(|(_, end)| end == *ending));
     if hidden || !wanted {
         return Ok(None);
     }
@@ -118,7 +121,13 @@ mod tests {
         let refused = |listing: Vec<u8>| entries(&listing).unwrap_err();
         assert!(refused(line("120000", "blob", "policies/a.cedar")).contains("is a link"));
         assert!(refused(line("160000", "commit", "policies/sub")).contains("another repository"));
-        for path in ["policies/../../a.cedar", "policies//a.cedar", "policies/a\nb.cedar", "policies/a\\b.cedar", "policies/./a.cedar"] {
+        for path in [
+            "policies/../../a.cedar",
+            "policies//a.cedar",
+            "policies/a\nb.cedar",
+            "policies/a\\b.cedar",
+            "policies/./a.cedar",
+        ] {
             assert!(refused(line("100644", "blob", path)).contains("not a plain one"), "{path:?}");
         }
         let mut bytes = format!("100644 blob {HASH} 3\t").into_bytes();
@@ -137,7 +146,9 @@ mod tests {
     #[test]
     fn does_not_believe_contents_that_are_not_what_was_listed() {
         let entry = Entry { hash: HASH.to_owned(), path: "policies/a.cedar".to_owned(), size: 3 };
-        for printed in [format!("{HASH} missing\n"), format!("{HASH} blob 4\nabcd\n"), format!("{HASH} blob 3\nab"), String::new()] {
+        for printed in
+            [format!("{HASH} missing\n"), format!("{HASH} blob 4\nabcd\n"), format!("{HASH} blob 3\nab"), String::new()]
+        {
             assert!(contents(std::slice::from_ref(&entry), printed.as_bytes()).is_err(), "{printed}");
         }
     }
