@@ -35,8 +35,11 @@ pub async fn watch(policy: Policy) {
 
 fn listen(policy: &Policy, folder: &std::path::Path) -> Option<RecommendedWatcher> {
     let inner = Arc::downgrade(&policy.0);
-    let told = notify::recommended_watcher(move |_| {
-        if let Some(inner) = inner.upgrade() {
+    // Our own look at the folder is an access too, and would wake us for ever.
+    let told = notify::recommended_watcher(move |told: notify::Result<notify::Event>| {
+        if !told.is_ok_and(|event| event.kind.is_access())
+            && let Some(inner) = inner.upgrade()
+        {
             inner.nudged.notify_one();
         }
     });
