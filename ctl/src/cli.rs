@@ -97,7 +97,7 @@ pub enum Command {
     /// The same as `bundle check`.
     #[command(hide = true)]
     Policy(bundle::Policy),
-    /// The policies that decide: list, look, reload.
+    /// The policies that decide: list, look, reload; templates to apply.
     Policies(policies::Policies),
     /// Watch what happens, as it happens.
     Events(events::Watch),

@@ -14,7 +14,7 @@ mod rationale;
 mod script;
 pub mod tlog;
 
-pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
+pub use bundle::{Bundle, Fault, Link, Linked, PolicyInfo, ScriptInfo, ScriptKind, Template, read_links, write_links};
 pub use capacity::{Capacity, GroupLoad, ProbeLoad};
 pub use cases::{CaseResult, Report};
 pub use decide::{decide, decide_plain};

@@ -20,7 +20,7 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::hub::{Hub, SessionEnd, Switchboard};
 use crate::identity::Identity;
-use crate::policy::{self, Activations, Policy, Source};
+use crate::policy::{self, Activations, Ceilings, Policy, Source};
 use crate::telemetry::{By, Metrics};
 use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
@@ -143,9 +143,16 @@ impl App {
         Activations { policy, identity, approvals }
     }
 
+    /// What lets probes' ceilings follow the templates that are applied to them.
+    pub fn ceilings(&self) -> Ceilings {
+        let Self { policy, fleet, hub, .. } = self.clone();
+        Ceilings { policy, fleet, hub }
+    }
+
     fn start(&self) {
         tokio::spawn(policy::watch(self.policy.clone()));
         tokio::spawn(policy::reconcile_activations(self.activations()));
+        tokio::spawn(policy::reconcile_ceilings(self.ceilings(), self.events.clone()));
         tokio::spawn(hand_out_tables(self.clone()));
         tokio::spawn(command::reconcile_held(self.road.clone()));
         tokio::spawn(command::reconcile_queued(self.road.clone()));

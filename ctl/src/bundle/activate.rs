@@ -68,7 +68,8 @@ pub async fn unpin(server: &Server, screen: Screen) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-fn tell(screen: Screen, out: &Value) -> Exit {
+/// Says what came of it.
+pub fn tell(screen: Screen, out: &Value) -> Exit {
     let approval = field::text(out, "approval");
     let held = out["needed"].is_u64();
     screen.either(out, || {

@@ -7,6 +7,7 @@ mod history;
 mod publish;
 mod source;
 
+pub use activate::tell;
 use clap::{Args, Subcommand};
 
 use crate::exit::{Exit, Failure};

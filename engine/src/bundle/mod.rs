@@ -2,6 +2,7 @@
 //! Never: reads a file. The caller hands in paths and bytes, and gets a bundle or every fault at once.
 
 mod fault;
+mod links;
 mod manifest;
 pub(crate) mod place;
 mod revision;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use legator_classify::Table;
 
 pub use fault::Fault;
+pub use links::{Link, Linked, Template, read_links, write_links};
 use manifest::Manifest;
 
 use crate::cases::{self, Case};
@@ -27,6 +29,8 @@ pub struct Bundle {
     pub(crate) admission: Admission,
     scripts: Vec<ScriptInfo>,
     pub(crate) cases: Vec<Case>,
+    templates: Vec<Template>,
+    links: Vec<Link>,
 }
 
 /// A policy, for showing.
@@ -113,8 +117,11 @@ impl Bundle {
         });
         let admission = Admission::load(&manifest.admission, abort, of("scripts/admission/", ".rhai"), &mut faults);
         let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
+        let linked = links::expand(&texts, &mut faults);
+        let policies = of("policies/", ".cedar").filter(|(path, _)| !links::is_template(path));
+        let policies = policies.chain(linked.policies.iter().map(|(path, text)| (path.as_str(), text.as_str())));
         let guard = match Vocabulary::parse(SCHEMA, schema, SHIPPED_SCHEMA) {
-            Ok(vocabulary) => Some(Guard::load(vocabulary, &of("policies/", ".cedar").collect(), &mut faults)),
+            Ok(vocabulary) => Some(Guard::load(vocabulary, &policies.collect(), &mut faults)),
             Err(wrong) => {
                 faults.extend(wrong);
                 None
@@ -137,7 +144,9 @@ impl Bundle {
             source: text.to_owned(),
         });
         let scripts = scripts.collect();
-        Ok(Bundle { revision, table, most_approvals: manifest.approvals.most, guard, admission, scripts, cases: tried })
+        let (templates, links) = (linked.templates, linked.links);
+        let most_approvals = manifest.approvals.most;
+        Ok(Bundle { revision, table, most_approvals, guard, admission, scripts, cases: tried, templates, links })
     }
 
     /// The files of the default bundle, which the binary carries.
@@ -159,6 +168,16 @@ impl Bundle {
     /// The policies, by file and place.
     pub fn policies(&self) -> impl Iterator<Item = &PolicyInfo> {
         self.guard.policies()
+    }
+
+    /// The policy templates, by file and place.
+    pub fn templates(&self) -> &[Template] {
+        &self.templates
+    }
+
+    /// What the templates are linked to.
+    pub fn links(&self) -> &[Link] {
+        &self.links
     }
 
     /// The scripts, by path.
@@ -187,6 +206,7 @@ fn is_known(path: &str) -> bool {
     let within = |folder: &str, ends: &[&str]| path.starts_with(folder) && ends.iter().any(|end| path.ends_with(end));
     MANIFESTS.contains(&path)
         || path == SCHEMA
+        || links::LINKS.contains(&path)
         || within("policies/", &[".cedar", ".cases.toml"])
         || within("policies/commands/", &[".toml"])
         || within("scripts/admission/", &[".rhai", ".cases.toml"])

@@ -5,7 +5,7 @@ mod clause;
 mod conform;
 mod counterfactual;
 mod people;
-mod policy;
+pub(crate) mod policy;
 mod question;
 mod slice;
 mod vocabulary;

@@ -6,6 +6,7 @@
 mod admission;
 mod documented;
 mod explained;
+mod linked;
 mod oracle;
 mod refused_bundles;
 mod shipped;

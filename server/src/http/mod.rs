@@ -20,7 +20,7 @@ use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
-use crate::policy::api::{BundlesApi, PolicyApi, WebhookApi};
+use crate::policy::api::{BundlesApi, PolicyApi, TemplatesApi, WebhookApi};
 use crate::timeline::api::TimelineApi;
 
 /// Every operation, in the order in which the documentation shows them.
@@ -33,6 +33,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         FleetApi { fleet, identity: identity.clone() },
         PolicyApi { policy: policy.clone(), identity: identity.clone() },
         BundlesApi { activations: app.activations() },
+        TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
         WebhookApi { policy },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },

@@ -4,6 +4,7 @@
 
 mod activate;
 pub mod api;
+mod ceilings;
 mod diff;
 mod folder;
 mod follow;
@@ -14,6 +15,7 @@ mod publish;
 mod revision;
 mod source;
 mod store;
+mod templates;
 mod trial;
 mod watcher;
 
@@ -31,6 +33,7 @@ use crate::events::Events;
 use crate::telemetry::Metrics;
 
 pub use self::activate::Wish;
+pub use self::ceilings::{Ceilings, reconcile_ceilings};
 pub use self::git::{Git, GitFault, GitSettings};
 pub use self::held::{Activations, reconcile_activations};
 pub use self::publish::Draft as Publication;
@@ -118,6 +121,12 @@ pub enum PolicyFault {
     NotPinned,
     #[error("what is stored as revision `{0}` is not what bears that name")]
     Altered(String),
+    #[error("there is no template `{0}` in the bundle that decides")]
+    NoTemplate(String),
+    #[error("template `{template}` is not applied to `{to}`")]
+    NotApplied { template: String, to: String },
+    #[error("there is no policy `{0}` that was written over the API")]
+    NotOurs(String),
     #[error("{0}")]
     Invalid(String),
     #[error(transparent)]

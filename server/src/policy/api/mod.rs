@@ -2,6 +2,7 @@
 
 mod bundles;
 mod shown;
+mod templates;
 mod webhook;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, Tags};
 
 pub use self::bundles::BundlesApi;
+pub use self::templates::TemplatesApi;
 pub use self::webhook::WebhookApi;
 
 use super::{Policy, PolicyFault, Reload};
@@ -142,6 +144,9 @@ impl From<PolicyFault> for Problem {
                 .faults(faults.iter().map(json).collect()),
             PolicyFault::Unreadable { .. } | PolicyFault::Git(_) | PolicyFault::Altered(_) => {
                 Problem::new("bundle-refused", detail)
+            }
+            PolicyFault::NoTemplate(_) | PolicyFault::NotApplied { .. } | PolicyFault::NotOurs(_) => {
+                Problem::new("not-found", detail).help("`GET /api/v1/policies/templates` lists what there is")
             }
             PolicyFault::NoRevision(_) => {
                 Problem::new("not-found", detail).help("`GET /api/v1/bundles` lists the revisions")
