@@ -7,7 +7,7 @@ use legator_engine::Bundle;
 use legator_protocol::ApprovalId;
 
 use super::publish::check_message;
-use super::revision::{Activation, How, Pin, Revision};
+use super::revision::{Activation, How, OriginKind, Pin, Revision};
 use super::{Mode, Policy, PolicyFault, store};
 use crate::approvals::{Approvals, RequestState};
 use crate::audit::Draft;
@@ -51,8 +51,14 @@ impl Policy {
         let bundle = self.ready(revision).await?;
         let actor = permit.caller().person.name.clone();
         let followed = state.seen.as_ref().is_some_and(|seen| seen.revision == revision.revision);
-        let pin = self.pin_for(&actor, wish.reason.as_deref(), followed);
-        let step = Step { actor, how: How::Person, reason: wish.reason, approval, below: Some(state.active.n), pin };
+        // A template that is applied to what decides is a change of it, and the source may go on changing it, too.
+        let derived = revision.origin.kind == OriginKind::Template
+            && revision.origin.place.as_ref() == Some(&state.active.revision);
+        let (how, pin) = match derived {
+            true => (How::Template, state.pin),
+            false => (How::Person, self.pin_for(&actor, wish.reason.as_deref(), followed)),
+        };
+        let step = Step { actor, how, reason: wish.reason, approval, below: Some(state.active.n), pin };
         self.put_in_force(bundle, revision.clone(), step).await
     }
 

@@ -42,6 +42,7 @@ fn body(operation: &str) -> Value {
         "cancel_command" => json!({ "reason": "" }),
         "publish_bundle" => json!({ "files": { "../x": "" } }),
         "activate_bundle" | "roll_back_bundle" => json!({}),
+        "write_policy" => json!({ "name": "../x", "source": "" }),
         "register_probe" => testkit::registration(&json!("lgt_x"), "web-9"),
         _ => Value::Null,
     }
@@ -116,7 +117,7 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             name if name.contains("command") && operation.path.contains("/commands/") => crate::text(&done, "id"),
             "delete_probe" => "spare-1",
             "revoke_token" | "revoke_key" => "nothing",
-            "get_policy" => "no-self-approval",
+            "get_policy" | "delete_policy" => "no-self-approval",
             _ => "web-1",
         };
         let ids = BTreeMap::from([
@@ -126,6 +127,7 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             ("{revision}", "active".to_owned()),
             ("{other}", "active".to_owned()),
             ("{path}", "policies%2Froles.cedar".to_owned()),
+            ("{policy}", "nothing".to_owned()),
         ]);
         write!(table, "{:34}", operation.name).unwrap();
         for person in &people {

@@ -14,6 +14,8 @@ mod bundles_crash;
 #[cfg(test)]
 mod bundles_git;
 #[cfg(test)]
+mod bundles_templates;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod data;
