@@ -71,7 +71,7 @@ impl Approvals {
         screen.either(&page, || {
             let rows = field::list(&page, "approvals").iter().map(|request| {
                 vec![
-                    field::shown(request, "command"),
+                    name_of(request),
                     field::shown(request, "state"),
                     field::shown(request, "probe_name"),
                     field::shown(request, "line"),
@@ -108,13 +108,18 @@ impl Vote {
         // The server answers before it has judged again: votes that suffice are what counts here.
         let suffices = choice == Choice::Approve && (state == "approved" || (state == "pending" && missing == 0));
         let (first, said) = match choice {
+            Choice::Approve if suffices && after["revision"].is_string() => {
+                ("approved", "the bundle is judged again".to_owned())
+            }
             Choice::Approve if suffices => ("approved", "the command is judged again".to_owned()),
             Choice::Approve => (state, format!("{missing} more needed")),
+            Choice::Deny if after["revision"].is_string() => ("denied", "the bundle stays out".to_owned()),
             Choice::Deny => ("denied", "the command does not run".to_owned()),
         };
         screen.aside(&format!("{}{said}", word(first)));
         let id = field::text(&after, "command");
-        if !suffices || self.no_wait {
+        // A bundle that comes into force is seen in its history.
+        if !suffices || self.no_wait || id.is_empty() {
             screen.either(&after, || {});
             return Ok(Exit::OK);
         }
@@ -145,6 +150,12 @@ async fn find(server: &Server, id: &str) -> Result<Value, Failure> {
         return Err(Failure::Local(format!("`{}` is {state} and waits for nobody", clean::line(id))));
     };
     server.get(&["api", "v1", "approvals", request], &[]).await
+}
+
+/// What a vote names it by: its command, or the request itself where there is none.
+fn name_of(request: &Value) -> String {
+    let command = field::shown(request, "command");
+    if command.is_empty() { field::shown(request, "id") } else { command }
 }
 
 fn approvals_of(request: &Value) -> usize {

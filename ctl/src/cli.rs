@@ -92,12 +92,12 @@ pub enum Command {
     Keys(people::Keys),
     /// The audit log: read, follow, verify, export, prove.
     Audit(audit::Audit),
-    /// Policy as code: make, check, test, cover, compare and build bundles, without a server.
+    /// Policy as code: make, check, test, compare and build bundles; publish them, put them in force, take them back.
     Bundle(bundle::Bundle),
     /// The same as `bundle check`.
     #[command(hide = true)]
     Policy(bundle::Policy),
-    /// The policies that decide: list, look, reload.
+    /// The policies that decide: list, look, reload; templates to apply.
     Policies(policies::Policies),
     /// Watch what happens, as it happens.
     Events(events::Watch),

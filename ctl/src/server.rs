@@ -105,6 +105,11 @@ impl Server {
         self.json(Method::PUT, path, &[], Some(body), &[], PROMPT).await
     }
 
+    /// A request without a body whose answer counts.
+    pub async fn ask(&self, method: Method, path: &[&str], query: Query<'_>) -> Result<Value, Failure> {
+        self.json(method, path, query, None, &[], PROMPT).await
+    }
+
     pub async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
         self.send(Method::DELETE, path, &[], None, &[], Some(PROMPT)).await.map(drop)
     }

@@ -66,7 +66,7 @@ fn guarded(bundle: &Bundle, facts: &Facts, said: Option<&Classified>, action: &s
         return (Outcome::Deny, explain::erred(guard, facts, &question, &now));
     }
     let most = bundle.most_approvals();
-    if said.is_some()
+    if question.approvable
         && let Some(missing) = missing(guard, &question, &facts.principal, &facts.context, &now, most)
     {
         let rationale = explain::held(guard, facts, &question, &now, &missing);

@@ -21,7 +21,10 @@ mod rationale;
 mod script;
 pub mod tlog;
 
-pub use bundle::{Bundle, Fault, Gate, Grade, Inspection, PolicyInfo, ScriptInfo, ScriptKind};
+pub use bundle::{
+    Bundle, Fault, Gate, Grade, Inspection, Link, Linked, PolicyInfo, ScriptInfo, ScriptKind, Template, read_links,
+    write_links,
+};
 pub use capacity::{Capacity, GroupLoad, ProbeLoad};
 pub use cases::{CaseResult, Difference, Explanation, Report, ScriptCaseResult, Trial};
 pub use coverage::{Coverage, FileCoverage, Point, PointKind, Share, Side};

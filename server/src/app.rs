@@ -18,7 +18,7 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::hub::{Hub, SessionEnd, Switchboard};
 use crate::identity::{self, Identity, SessionLimits, Trickle};
-use crate::policy::{self, Policy, Source};
+use crate::policy::{self, Activations, Ceilings, Policy, Source};
 use crate::telemetry::{By, Metrics};
 use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
@@ -63,8 +63,16 @@ impl App {
 
         let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
         tokio::spawn(writer);
-        let source = config.bundle.clone().map_or(Source::Shipped, Source::Folder);
-        let policy = Policy::open(source, &db, ledger.clone(), events.clone(), metrics.clone(), clock.clone()).await?;
+        let policy = Policy::open(policy::Needs {
+            source: Source::of(config)?,
+            mode: config.bundles.activate,
+            db: db.clone(),
+            ledger: ledger.clone(),
+            events: events.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        })
+        .await?;
         let needs = identity::Needs {
             clock: clock.clone(),
             db: db.clone(),
@@ -123,8 +131,23 @@ impl App {
         Ok(Built { app, certificate, first_key, setup_link })
     }
 
+    /// The room's verbs that ask people where policy wants it.
+    pub fn activations(&self) -> Activations {
+        let Self { policy, identity, approvals, .. } = self.clone();
+        Activations { policy, identity, approvals }
+    }
+
+    /// What lets probes' ceilings follow the templates that are applied to them.
+    pub fn ceilings(&self) -> Ceilings {
+        let Self { policy, fleet, hub, .. } = self.clone();
+        Ceilings { policy, fleet, hub }
+    }
+
     fn start(&self) {
         tokio::spawn(policy::watch(self.policy.clone()));
+        tokio::spawn(policy::reconcile_activations(self.activations()));
+        tokio::spawn(policy::reconcile_ceilings(self.ceilings(), self.events.clone()));
+        tokio::spawn(hand_out_tables(self.clone()));
         tokio::spawn(command::reconcile_held(self.road.clone()));
         tokio::spawn(command::reconcile_queued(self.road.clone()));
         tokio::spawn(command::reconcile_outbox(self.road.clone()));
@@ -152,6 +175,25 @@ async fn remember_uses(identity: Identity) {
         tokio::time::sleep(ROUND).await;
         if let Err(fault) = identity.remember().await {
             tracing::warn!(%fault, "the uses of sessions and keys could not be written down");
+        }
+    }
+}
+
+/// Hands a changed command table to every connected probe, so that it reads commands as the server does. A probe that
+/// is away gets it when it opens its next session.
+async fn hand_out_tables(app: App) {
+    let mut live = app.policy.watch();
+    let mut known = live.borrow_and_update().table().digest().to_owned();
+    while live.changed().await.is_ok() {
+        let bundle = Arc::clone(&live.borrow_and_update());
+        if bundle.table().digest() == known {
+            continue;
+        }
+        bundle.table().digest().clone_into(&mut known);
+        for (probe, _) in app.fleet.list(&crate::fleet::Filter::default()) {
+            let table = Some(bundle.table().files().clone());
+            app.hub
+                .send(probe.id, &ToProbe::Policy { ceiling: probe.ceiling, table, inventory: probe.inventory.clone() });
         }
     }
 }

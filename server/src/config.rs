@@ -48,6 +48,9 @@ pub struct Config {
     #[arg(long, env = "LEGATOR_BUNDLE")]
     pub bundle: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub bundles: Bundles,
+
     /// Name of the audit log in its checkpoints; does not change once the log has begun
     #[arg(long, env = "LEGATOR_LOG_ORIGIN", default_value = "legator/audit")]
     pub log_origin: String,
@@ -63,6 +66,98 @@ pub struct Config {
     /// Write logs as JSON
     #[arg(long, env = "LEGATOR_LOG_JSON")]
     pub log_json: bool,
+}
+
+/// Where bundles come from, beside a folder, and what a change there does.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Bundles {
+    /// What a change of the folder or the repository does: `auto` puts it in force, `manual` only publishes it
+    #[arg(long = "bundle-activate", env = "LEGATOR_BUNDLE_ACTIVATE", value_enum, default_value_t)]
+    pub activate: Activate,
+
+    /// Git repository with the bundle (`https://`, `ssh://`, `user@host:path` or `file://`), instead of a folder
+    #[arg(long = "bundle-git-url", env = "LEGATOR_BUNDLE_GIT_URL", conflicts_with = "bundle")]
+    pub git_url: Option<String>,
+
+    /// Branch or tag of the repository
+    #[arg(long = "bundle-git-ref", env = "LEGATOR_BUNDLE_GIT_REF", default_value = "main")]
+    pub git_ref: String,
+
+    /// Folder of the bundle in the repository; its root if absent
+    #[arg(long = "bundle-git-path", env = "LEGATOR_BUNDLE_GIT_PATH", default_value = "")]
+    pub git_path: String,
+
+    /// Seconds between two looks at the repository
+    #[arg(long = "bundle-git-poll", env = "LEGATOR_BUNDLE_GIT_POLL", default_value = "60",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub git_poll_s: u64,
+
+    /// Secret that the repository's webhook signs with; without it no webhook is taken
+    #[arg(long = "bundle-git-webhook-secret", env = "LEGATOR_BUNDLE_GIT_WEBHOOK_SECRET", hide_env_values = true)]
+    pub git_webhook_secret: Option<Word>,
+
+    /// Token for a repository over HTTPS; better in the environment than on a command line that others can list
+    #[arg(long = "bundle-git-token", env = "LEGATOR_BUNDLE_GIT_TOKEN", hide_env_values = true)]
+    pub git_token: Option<Word>,
+
+    /// File of the keys that may sign commits (`ssh-keygen`'s allowed signers); others are refused
+    #[arg(long = "bundle-git-signers", env = "LEGATOR_BUNDLE_GIT_SIGNERS")]
+    pub git_signers: Option<PathBuf>,
+
+    /// Take a history that was rewritten; the audit log says so
+    #[arg(long = "bundle-git-rewrites", env = "LEGATOR_BUNDLE_GIT_REWRITES")]
+    pub git_rewrites: bool,
+
+    /// Private key for a repository over ssh
+    #[arg(long = "bundle-git-ssh-key", env = "LEGATOR_BUNDLE_GIT_SSH_KEY")]
+    pub git_ssh_key: Option<PathBuf>,
+
+    /// Known hosts for a repository over ssh; a host that is not in it is refused
+    #[arg(long = "bundle-git-known-hosts", env = "LEGATOR_BUNDLE_GIT_KNOWN_HOSTS")]
+    pub git_known_hosts: Option<PathBuf>,
+}
+
+/// What a change of the source does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Activate {
+    /// It is published and put in force, unless a person has pinned another revision.
+    #[default]
+    Auto,
+    /// It is published; a person puts it in force.
+    Manual,
+}
+
+impl Activate {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// A secret that was given on the way in; it does not show.
+#[derive(Clone)]
+pub struct Word(String);
+
+impl Word {
+    pub fn into_inner(self) -> String {
+        self.0
+    }
+}
+
+impl std::str::FromStr for Word {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Word(…)")
+    }
 }
 
 impl Config {
@@ -92,6 +187,7 @@ impl Config {
             plain_http: true,
             insecure_plain_http: false,
             bundle: None,
+            bundles: Bundles { git_ref: "main".to_owned(), git_poll_s: 60, ..Bundles::default() },
             log_origin: "legator/audit".to_owned(),
             session_idle_s: 12 * 60 * 60,
             session_longest_s: 7 * 24 * 60 * 60,

@@ -30,6 +30,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("unsupported-media-type", 415, "the body's type is not taken here"),
     ("invalid", 422, "a value is out of its bounds"),
     ("bundle-refused", 422, "the bundle has faults; the old one goes on"),
+    ("bad-signature", 401, "the webhook is not signed with the secret that was agreed on"),
     ("bad-token", 401, "the enrollment token is unknown, used up or expired"),
     ("too-many-requests", 429, "too many requests; try again later"),
     ("internal", 500, "the server failed; the log has the reason under the request id"),

@@ -36,3 +36,6 @@ pub const POINTS: &[&str] = &[
     "hear.settling",
     "hear.settled",
 ];
+
+/// Every crash point of an activation, in order: before it is durable, when it is, and when it counts.
+pub const BUNDLE_POINTS: &[&str] = &["policy.activating", "policy.recorded", "policy.live"];

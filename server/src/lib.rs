@@ -20,9 +20,9 @@ pub mod approvals;
 pub mod capacity;
 pub mod fleet;
 pub mod hub;
-pub mod policy;
-// 4: the road
+// 4: the road, and the rules that it is judged by
 pub mod command;
+pub mod policy;
 // 5
 pub mod timeline;
 // 7

@@ -1,4 +1,4 @@
-//! `legatorctl bundle …`: policy as code, offline on a folder. One file for each subcommand.
+//! `legatorctl bundle …`: policy as code, offline on a folder, and its revisions on a server. One file for each subcommand.
 //! Never: talks to a server, but where a subcommand says so.
 
 mod build;
@@ -17,15 +17,21 @@ mod lint;
 mod loaded;
 mod mutants;
 mod progress;
+mod activate;
+mod check;
+mod history;
+mod publish;
 mod source;
 mod test;
 
+pub use activate::tell;
 use clap::{Args, Subcommand};
 
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
+use crate::server::Server;
 
-/// Policy as code: make, check, test, cover, compare and build bundles, without a server.
+/// Policy as code: make, check, test, compare and build bundles; publish them, put them in force, take them back.
 #[derive(Args)]
 pub struct Bundle {
     #[command(subcommand)]
@@ -45,10 +51,21 @@ enum One {
     Explain(explain::Explain),
     Mutants(mutants::TryMutants),
     Test(test::Test),
+    Publish(publish::Publish),
+    Activate(activate::Activate),
+    Rollback(activate::Rollback),
+    /// Let the source move what is in force again.
+    Unpin,
+    History(history::History),
+    List(history::List),
+    Show(history::Show),
+    /// Where the server's bundles come from by themselves, and how it stands with that.
+    Source,
 }
 
 impl Bundle {
-    pub fn obey(self, screen: Screen) -> Result<Exit, Failure> {
+    /// A server is asked for by those who need one only.
+    pub async fn obey(self, server: impl FnOnce() -> Result<Server, Failure>, screen: Screen) -> Result<Exit, Failure> {
         match self.one {
             One::Build(build) => build.obey(screen),
             One::Check(check) => check.obey(screen),
@@ -61,6 +78,14 @@ impl Bundle {
             One::Explain(explain) => explain.obey(screen),
             One::Mutants(mutants) => mutants.obey(screen),
             One::Test(test) => test.obey(screen),
+            One::Publish(publish) => publish.obey(&server()?, screen).await,
+            One::Activate(activate) => activate.obey(&server()?, screen).await,
+            One::Rollback(rollback) => rollback.obey(&server()?, screen).await,
+            One::Unpin => activate::unpin(&server()?, screen).await,
+            One::History(history) => history.obey(&server()?, screen).await,
+            One::List(list) => list.obey(&server()?, screen).await,
+            One::Show(show) => show.obey(&server()?, screen).await,
+            One::Source => history::source(&server()?, screen).await,
         }
     }
 }

@@ -17,7 +17,9 @@ struct Need {
 
 const ALWAYS: &[Need] = &[
     Need { program: "cc", packages: &["gcc", "libc6-dev"], why: "SQLite and the TLS library are C" },
-    Need { program: "git", packages: &["git"], why: "figures name the commit that they were measured at" },
+    Need { program: "git", packages: &["git"], why: "bundles come from repositories, and figures name a commit" },
+    Need { program: "openssl", packages: &["openssl"], why: "it signs a webhook's call, apart from our own code" },
+    Need { program: "ssh-keygen", packages: &["openssh-client"], why: "commits are signed and proved with it" },
 ];
 const WEB: &[Need] = &[
     Need { program: "npm", packages: &["nodejs", "npm"], why: "the web interface is built and tested with it" },

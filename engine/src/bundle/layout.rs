@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::links::LINKS;
 use super::{Fault, nearest::nearest};
 
 pub(crate) const SCHEMA: &str = "policies/schema.cedarschema";
@@ -48,6 +49,8 @@ pub(crate) enum Part {
     Manifest,
     Schema,
     Policies,
+    /// Which templates are applied, and to what.
+    Links,
     PolicyCases,
     Commands,
     CommandCases,
@@ -63,6 +66,9 @@ impl Part {
         }
         if path == SCHEMA {
             return Some(Self::Schema);
+        }
+        if LINKS.contains(&path) {
+            return Some(Self::Links);
         }
         if path.starts_with("policies/commands/") {
             return match path.ends_with(".toml") {
@@ -84,6 +90,7 @@ impl Part {
             Self::Manifest => "manifest",
             Self::Schema => "schema",
             Self::Policies => "policy",
+            Self::Links => "links",
             Self::Commands => "command-table",
             Self::PolicyCases | Self::CommandCases | Self::ScriptCases(_) => "cases",
             Self::Script(_) => "script",

@@ -5,6 +5,7 @@ pub mod codes;
 mod fault;
 pub mod format;
 mod layout;
+mod links;
 mod manifest;
 pub(crate) mod nearest;
 pub(crate) mod place;
@@ -21,6 +22,7 @@ pub use fault::{Fault, Grade};
 pub use layout::ScriptKind;
 use layout::{MANIFESTS, SCHEMA};
 pub(crate) use layout::{MOST_BYTES, MOST_FILE_BYTES, MOST_FILES, Part, path_fault};
+pub use links::{Link, Linked, Template, read_links, write_links};
 pub use manifest::Gate;
 pub(crate) use manifest::{Manifest, Names, Switch};
 pub(crate) use revision::plain;
@@ -45,6 +47,8 @@ pub struct Bundle {
     scripts: Arc<[ScriptInfo]>,
     pub(crate) cases: Arc<[Case]>,
     pub(crate) script_cases: Arc<[ScriptCase]>,
+    templates: Arc<[Template]>,
+    links: Arc<[Link]>,
 }
 
 /// A policy, for showing.
@@ -150,8 +154,11 @@ impl Bundle {
         let alerts = Alerts::load(&Limits::default(), sound(ScriptKind::Alert), &mut faults);
         let jobs = Jobs::load(&Limits::default(), sound(ScriptKind::Job), &mut faults);
         let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
+        let linked = links::expand(&texts, &mut faults);
+        let policies = of(Part::Policies).filter(|(path, _)| !links::is_template(path));
+        let policies = policies.chain(linked.policies.iter().map(|(path, text)| (path.as_str(), text.as_str())));
         let guard = match Vocabulary::parse(SCHEMA, schema, SHIPPED_SCHEMA) {
-            Ok(vocabulary) => Some(Guard::load(vocabulary, &of(Part::Policies).collect(), &mut faults)),
+            Ok(vocabulary) => Some(Guard::load(vocabulary, &policies.collect(), &mut faults)),
             Err(wrong) => {
                 faults.extend(wrong);
                 None
@@ -199,6 +206,8 @@ impl Bundle {
             scripts: scripts.collect(),
             cases: tried.into(),
             script_cases: tried_scripts.into(),
+            templates: linked.templates.into(),
+            links: linked.links.into(),
         };
         (Some(bundle), faults)
     }
@@ -242,6 +251,16 @@ impl Bundle {
     /// The policies, by file and place.
     pub fn policies(&self) -> impl Iterator<Item = &PolicyInfo> {
         self.guard.policies()
+    }
+
+    /// The policy templates, by file and place.
+    pub fn templates(&self) -> &[Template] {
+        &self.templates
+    }
+
+    /// What the templates are linked to.
+    pub fn links(&self) -> &[Link] {
+        &self.links
     }
 
     /// The scripts, by path.

@@ -6,7 +6,7 @@ mod conform;
 mod counterfactual;
 mod observe;
 mod people;
-mod policy;
+pub(crate) mod policy;
 mod question;
 mod slice;
 mod variant;

@@ -14,6 +14,9 @@ use super::vocabulary::{Types, Vocabulary};
 use crate::decision::Classified;
 use crate::facts::{Approvals, Ask, Context, Facts, Principal, Resource};
 
+/// Operations that can wait for people, as commands do.
+const APPROVABLE: [&str; 1] = ["activateBundle"];
+
 /// One request, ready to be held against policies.
 pub(crate) struct Question {
     pub(crate) principal: Party,
@@ -21,6 +24,8 @@ pub(crate) struct Question {
     pub(crate) resource: Party,
     pub(crate) entities: Entities,
     pub(crate) way: Way,
+    /// Whether people can agree to it, so that their approvals are part of its context.
+    pub(crate) approvable: bool,
     command: Option<Value>,
     time: Value,
     types: Arc<ContextTypes>,
@@ -86,8 +91,10 @@ impl Question {
             _ => None,
         };
         let types = Arc::new(ContextTypes { user: types.of("User") });
+        let approvable = command.is_some() || APPROVABLE.contains(&action);
         let action = asked.uid.clone();
-        Ok(Self { principal, action, resource, entities, way, command, time: time(facts.at_ms), types })
+        let time = time(facts.at_ms);
+        Ok(Self { principal, action, resource, entities, way, approvable, command, time, types })
     }
 
     /// The request with this context, for Cedar's evaluator.
@@ -106,8 +113,10 @@ impl Question {
 
     fn context(&self, context: &Context) -> ast::Context {
         let mut pairs: Vec<(&str, Value)> = Vec::with_capacity(8);
-        if let Some(command) = &self.command {
+        if self.approvable {
             pairs.push(("approvals", self.approvals(&context.approvals)));
+        }
+        if let Some(command) = &self.command {
             pairs.push(("command", command.clone()));
         }
         if let Some(reason) = &context.breakglass {

@@ -10,6 +10,7 @@ mod covered;
 mod documented;
 mod explained;
 mod lints;
+mod linked;
 mod oracle;
 mod refused_bundles;
 mod shipped;

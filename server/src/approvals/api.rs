@@ -21,11 +21,16 @@ enum Room {
 #[derive(Object)]
 pub struct ApprovalOut {
     id: String,
-    /// The held command.
+    /// `command` or `activation`.
+    kind: String,
+    /// The held command; empty for an activation.
     command: String,
     probe: String,
     probe_name: String,
-    /// The command as a person would type it.
+    /// The revision that is to be put in force, for an activation.
+    #[oai(skip_serializing_if_is_none)]
+    revision: Option<String>,
+    /// The command as a person would type it, or the activation in words.
     line: String,
     /// `observe`, `diagnose`, `remediate` or `destroy`.
     #[oai(skip_serializing_if_is_none)]
@@ -179,8 +184,10 @@ impl ApprovalsApi {
         let asked = &request.asked;
         ApprovalOut {
             id: request.id.to_string(),
-            command: request.command.to_string(),
-            probe: request.probe.to_string(),
+            kind: if request.subject.revision().is_some() { "activation" } else { "command" }.to_owned(),
+            command: request.subject.command().map(|command| command.to_string()).unwrap_or_default(),
+            probe: request.subject.probe().map(|probe| probe.to_string()).unwrap_or_default(),
+            revision: request.subject.revision().map(str::to_owned),
             probe_name: asked.probe_name.clone(),
             line: asked.line.clone(),
             level: asked.level.map(|level| level.to_string()),

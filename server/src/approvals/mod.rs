@@ -12,7 +12,7 @@ use legator_protocol::ApprovalId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub use self::request::{Asked, Choice, Request, RequestState, Vote};
+pub use self::request::{Asked, Choice, Request, RequestState, Subject, Vote};
 
 use crate::audit::{Batch, Draft, Ledger, WriteFault};
 use crate::clock::Clock;
@@ -34,6 +34,8 @@ struct Inner {
     /// One vote at a time, so that two at once both count, and nobody counts twice.
     voting: tokio::sync::Mutex<()>,
     voted: Notify,
+    /// The same for requests about bundles.
+    voted_on_bundles: Notify,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +60,8 @@ impl Approvals {
     pub async fn open(db: Db, ledger: Ledger, events: Events, clock: Clock) -> Result<Self, ApprovalFault> {
         let pending = store::pending(&db).await?.into_iter().map(|request| (request.id, Arc::new(request)));
         let pending = Mutex::new(pending.collect());
-        let (voting, voted) = (tokio::sync::Mutex::default(), Notify::new());
-        Ok(Self(Arc::new(Inner { clock, db, ledger, events, pending, voting, voted })))
+        let (voting, voted, voted_on_bundles) = (tokio::sync::Mutex::default(), Notify::new(), Notify::new());
+        Ok(Self(Arc::new(Inner { clock, db, ledger, events, pending, voting, voted, voted_on_bundles })))
     }
 
     /// Asks people, as part of the write that holds the command.
@@ -70,7 +72,10 @@ impl Approvals {
 
     /// The request is durable; it can be voted on.
     pub fn asked(&self, request: Request) {
-        let body = serde_json::json!({ "command": request.command, "probe": request.probe, "needed": request.needed });
+        let body = serde_json::json!({
+            "command": request.subject.command(), "probe": request.subject.probe(),
+            "revision": request.subject.revision(), "needed": request.needed,
+        });
         let id = request.id;
         self.0.pending.lock().insert(id, Arc::new(request));
         self.0.events.publish(self.0.clock.now(), "approval.requested", id.to_string(), body);
@@ -161,12 +166,13 @@ impl Approvals {
             reason,
             at,
         };
-        let draft = Draft::new("approval.voted", voter.name.clone(), id.to_string())
-            .command(request.command)
-            .probe(request.probe)
-            .body(serde_json::json!({
-                "choice": choice.as_str(), "reason": vote.reason, "digest": request.digest, "person": vote.person,
-            }));
+        let mut draft = Draft::new("approval.voted", voter.name.clone(), id.to_string()).body(serde_json::json!({
+            "choice": choice.as_str(), "reason": vote.reason, "digest": request.digest, "person": vote.person,
+            "revision": request.subject.revision(),
+        }));
+        if let Subject::Command { command, probe } = request.subject {
+            draft = draft.command(command).probe(probe);
+        }
         let row = vote.clone();
         self.0
             .ledger
@@ -181,13 +187,27 @@ impl Approvals {
         let after = self.change(id, |request| request.votes.push(vote)).unwrap_or(request);
         let body = serde_json::json!({ "choice": choice.as_str(), "by": voter.name });
         self.0.events.publish(at, "approval.voted", id.to_string(), body);
-        self.0.voted.notify_one();
+        match after.subject {
+            Subject::Command { .. } => self.0.voted.notify_one(),
+            Subject::Activation { .. } => self.0.voted_on_bundles.notify_one(),
+        }
         Ok(after)
     }
 
-    /// Wakes when somebody has voted.
+    /// Wakes when somebody has voted on a command.
     pub async fn voted(&self) {
         self.0.voted.notified().await;
+    }
+
+    /// Wakes when somebody has voted on a bundle.
+    pub async fn voted_on_bundles(&self) {
+        self.0.voted_on_bundles.notified().await;
+    }
+
+    /// The open requests about bundles.
+    pub fn pending_activations(&self) -> Vec<Arc<Request>> {
+        let pending = self.0.pending.lock();
+        pending.values().filter(|request| request.subject.revision().is_some()).cloned().collect()
     }
 
     fn change(&self, id: ApprovalId, change: impl FnOnce(&mut Request)) -> Option<Arc<Request>> {

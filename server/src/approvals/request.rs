@@ -9,8 +9,7 @@ use legator_protocol::{ApprovalId, CommandId, Level, ProbeId};
 #[derive(Clone, Debug)]
 pub struct Request {
     pub id: ApprovalId,
-    pub command: CommandId,
-    pub probe: ProbeId,
+    pub subject: Subject,
     pub asked: Asked,
     /// Hex, over exactly what will run; a vote binds to it.
     pub digest: String,
@@ -23,11 +22,45 @@ pub struct Request {
     pub votes: Vec<Vote>,
 }
 
+/// What the request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A held command.
+    Command { command: CommandId, probe: ProbeId },
+    /// A revision that somebody wants to put in force.
+    Activation { revision: String },
+}
+
+impl Subject {
+    pub const fn command(&self) -> Option<CommandId> {
+        match self {
+            Self::Command { command, .. } => Some(*command),
+            Self::Activation { .. } => None,
+        }
+    }
+
+    pub const fn probe(&self) -> Option<ProbeId> {
+        match self {
+            Self::Command { probe, .. } => Some(*probe),
+            Self::Activation { .. } => None,
+        }
+    }
+
+    pub fn revision(&self) -> Option<&str> {
+        match self {
+            Self::Command { .. } => None,
+            Self::Activation { revision } => Some(revision),
+        }
+    }
+}
+
 /// What a voter has to know, as it was when it was asked.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     pub requester: String,
     pub requester_name: String,
+    /// The API key that they asked with.
+    pub key: Option<String>,
     pub acts_for: Option<String>,
     pub probe_name: String,
     pub tags: BTreeSet<String>,
@@ -100,7 +133,7 @@ impl Request {
             id: self.id.to_string(),
             requester: self.asked.requester.clone(),
             requester_acts_for: self.asked.acts_for.clone(),
-            probe: self.probe.to_string(),
+            probe: self.subject.probe().map(|probe| probe.to_string()).unwrap_or_default(),
             tags: self.asked.tags.clone(),
             tenant: self.asked.tenant.clone(),
             level: self.asked.level.unwrap_or(Level::Destroy),

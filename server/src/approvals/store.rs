@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::request::{Asked, Choice, Request, RequestState, Vote};
+use super::request::{Asked, Choice, Request, RequestState, Subject, Vote};
 use crate::db::{Db, DbFault};
 
 /// What a request's body holds.
@@ -15,6 +15,8 @@ use crate::db::{Db, DbFault};
 struct AskedRow {
     requester: String,
     requester_name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     acts_for: Option<String>,
     probe_name: String,
     tags: std::collections::BTreeSet<String>,
@@ -28,7 +30,7 @@ struct AskedRow {
 macro_rules! requests {
     ($tail:literal) => {
         concat!(
-            "SELECT id, command, probe, body, digest, needed, state, created_at, expires_at, closed_at ",
+            "SELECT id, command, probe, body, digest, needed, state, created_at, expires_at, closed_at, revision ",
             "FROM approvals_request ",
             $tail
         )
@@ -80,17 +82,19 @@ async fn with_votes(db: &Db, rows: Vec<SqliteRow>) -> Result<Vec<Request>, DbFau
 }
 
 pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Result<(), DbFault> {
-    let Asked { requester, requester_name, acts_for, probe_name, tags, tenant, level, line, reason, why } =
+    let Asked { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } =
         request.asked.clone();
-    let body = AskedRow { requester, requester_name, acts_for, probe_name, tags, tenant, level, line, reason, why };
+    let body =
+        AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why };
     let body = DbFault::column("approvals_request.body", serde_json::to_string(&body))?;
     sqlx::query(
-        "INSERT INTO approvals_request (id, command, probe, body, digest, needed, state, created_at, expires_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO approvals_request (id, command, probe, revision, body, digest, needed, state, created_at, expires_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(request.id.to_string())
-    .bind(request.command.to_string())
-    .bind(request.probe.to_string())
+    .bind(request.subject.command().map(|command| command.to_string()))
+    .bind(request.subject.probe().map(|probe| probe.to_string()))
+    .bind(request.subject.revision())
     .bind(body)
     .bind(&request.digest)
     .bind(request.needed)
@@ -140,13 +144,20 @@ pub async fn close(
 }
 
 fn request(row: &SqliteRow) -> Result<Request, DbFault> {
+    let subject = match row.try_get::<Option<String>, _>(10)? {
+        Some(revision) => Subject::Activation { revision },
+        None => Subject::Command {
+            command: DbFault::column("approvals_request.command", row.try_get::<&str, _>(1)?.parse())?,
+            probe: DbFault::column("approvals_request.probe", row.try_get::<&str, _>(2)?.parse())?,
+        },
+    };
     let body: AskedRow = DbFault::column("approvals_request.body", serde_json::from_str(row.try_get(3)?))?;
-    let AskedRow { requester, requester_name, acts_for, probe_name, tags, tenant, level, line, reason, why } = body;
+    let AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } =
+        body;
     Ok(Request {
         id: DbFault::column("approvals_request.id", row.try_get::<&str, _>(0)?.parse::<ApprovalId>())?,
-        command: DbFault::column("approvals_request.command", row.try_get::<&str, _>(1)?.parse())?,
-        probe: DbFault::column("approvals_request.probe", row.try_get::<&str, _>(2)?.parse())?,
-        asked: Asked { requester, requester_name, acts_for, probe_name, tags, tenant, level, line, reason, why },
+        subject,
+        asked: Asked { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why },
         digest: row.try_get(4)?,
         needed: row.try_get(5)?,
         state: DbFault::column("approvals_request.state", RequestState::read(row.try_get(6)?).ok_or("unknown"))?,

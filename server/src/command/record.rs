@@ -11,7 +11,7 @@ use super::life::{Life, Open, State};
 use super::rows::{self, NewRow};
 use super::stages::{Judged, Proposal, Recorded};
 use super::{CommandFault, Receipt, Road};
-use crate::approvals::{Approvals, Asked, Request, RequestState};
+use crate::approvals::{Approvals, Asked, Request, RequestState, Subject};
 use crate::audit::{Draft, WriteFault};
 use crate::capacity::Seat;
 
@@ -318,11 +318,11 @@ fn request(
     let principal = &proposal.intent.principal;
     Request {
         id,
-        command: proposal.id,
-        probe: proposal.probe.id,
+        subject: Subject::Command { command: proposal.id, probe: proposal.probe.id },
         asked: Asked {
             requester: principal.id.clone(),
             requester_name: principal.name.clone(),
+            key: None,
             acts_for: principal.acts_for.clone(),
             probe_name: proposal.probe.name.clone(),
             tags: proposal.probe.tags.clone(),

@@ -14,6 +14,8 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (4, "policy", include_str!("../../migrations/0004_policy.sql")),
     (5, "approvals", include_str!("../../migrations/0005_approvals.sql")),
     (6, "command", include_str!("../../migrations/0006_command.sql")),
+    (7, "revisions", include_str!("../../migrations/0007_revisions.sql")),
+    (8, "activation_approvals", include_str!("../../migrations/0008_activation_approvals.sql")),
     (20, "sign_in", include_str!("../../migrations/0020_sign_in.sql")),
 ];
 

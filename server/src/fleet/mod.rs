@@ -207,6 +207,35 @@ impl Fleet {
         Ok(after)
     }
 
+    /// Sets the highest level that a probe takes. `why` is what asked for it.
+    pub async fn set_ceiling(
+        &self,
+        id: ProbeId,
+        ceiling: legator_protocol::Level,
+        why: serde_json::Value,
+    ) -> Result<Arc<Probe>, FleetFault> {
+        let _changing = self.0.changing.lock().await;
+        let entry = self.entry(id)?;
+        let before = entry.probe();
+        if before.ceiling == ceiling {
+            return Ok(before);
+        }
+        let draft = Draft::new("probe.ceiling_changed", "server", before.name.clone())
+            .probe(id)
+            .body(serde_json::json!({ "before": before.ceiling, "after": ceiling, "why": why }));
+        self.write(move |batch| {
+            Box::pin(async move {
+                store::set_ceiling(batch.connection().await?, id, ceiling).await?;
+                batch.entry(draft)?;
+                Ok(())
+            })
+        })
+        .await?;
+        let after = entry.change(|probe| probe.ceiling = ceiling);
+        self.publish("probe.ceiling", id, serde_json::json!({ "ceiling": ceiling }));
+        Ok(after)
+    }
+
     /// Removes a probe: its key is forgotten, so it can never open a session again.
     pub async fn remove(&self, permit: Permit<ManageProbe>, id: ProbeId) -> Result<(), FleetFault> {
         let _changing = self.0.changing.lock().await;

@@ -66,6 +66,16 @@ pub async fn set_tags(connection: &mut SqliteConnection, id: ProbeId, tags: &BTr
     Ok(())
 }
 
+pub async fn set_ceiling(
+    connection: &mut SqliteConnection,
+    id: ProbeId,
+    ceiling: legator_protocol::Level,
+) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_probe SET ceiling = ? WHERE id = ?");
+    update.bind(ceiling.as_str()).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
 pub async fn remove(connection: &mut SqliteConnection, id: ProbeId, at: i64) -> Result<(), DbFault> {
     let update = sqlx::query("UPDATE fleet_probe SET removed_at = ?, key = x'' WHERE id = ?");
     update.bind(at).bind(id.to_string()).execute(connection).await?;

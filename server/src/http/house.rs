@@ -66,6 +66,9 @@ impl HouseApi {
         if refused > 0 {
             problems.push(format!("the newest bundle has {refused} fault(s); the last good one decides"));
         }
+        if let Some(trouble) = self.app.policy.state().trouble {
+            problems.push(format!("the bundle's source cannot be read; the last good one decides: {trouble}"));
+        }
         let status = if problems.is_empty() { "ok" } else { "degraded" }.to_owned();
         let body = Json(ServerHealth { status, problems, probes_connected: self.app.hub.n_connected() });
         if log.is_good() { HealthAnswer::Ok(body) } else { HealthAnswer::Degraded(body) }

@@ -23,7 +23,7 @@ use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
-use crate::policy::api::PolicyApi;
+use crate::policy::api::{BundlesApi, PolicyApi, TemplatesApi, WebhookApi};
 use crate::timeline::api::TimelineApi;
 
 /// Every operation, in the order in which the documentation shows them.
@@ -34,7 +34,10 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         ApprovalsApi { approvals, identity: identity.clone() },
         FleetApi { fleet, identity: identity.clone() },
-        PolicyApi { policy, identity: identity.clone() },
+        PolicyApi { policy: policy.clone(), identity: identity.clone() },
+        BundlesApi { activations: app.activations() },
+        TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
+        WebhookApi { policy },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },
         events::EventsApi { events, identity: identity.clone() },

@@ -11,6 +11,9 @@ use crate::error::Problem;
 /// The largest body that a request may bring, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
 
+/// The same for a bundle, from somebody with a key: what a bundle may weigh, written as JSON.
+const MAX_BUNDLE: usize = 48 * 1024 * 1024;
+
 /// Answers, and turns whatever went wrong into a problem.
 pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> poem::Result<Response> {
     let id = request.data::<App>().map(|app| app.clock.request_id());
@@ -32,16 +35,25 @@ pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> po
 
 /// The request with its body read, if that is not too large. A body may come without its length being said.
 async fn bounded(mut request: Request) -> Result<Request, Problem> {
-    let too_large = || Problem::new("payload-too-large", format!("the body is larger than {MAX_BODY} bytes"));
+    let most = most(&request);
+    let too_large = || Problem::new("payload-too-large", format!("the body is larger than {most} bytes"));
     let said = request.header("content-length").and_then(|length| length.parse::<usize>().ok());
-    if said.is_some_and(|length| length > MAX_BODY) {
+    if said.is_some_and(|length| length > most) {
         return Err(too_large());
     }
     if said.is_some() || request.header("transfer-encoding").is_some() {
-        let body = request.take_body().into_bytes_limit(MAX_BODY).await.map_err(|_| too_large())?;
+        let body = request.take_body().into_bytes_limit(most).await.map_err(|_| too_large())?;
         request.set_body(body);
     }
     Ok(request)
+}
+
+fn most(request: &Request) -> usize {
+    let bundle = request.method() == poem::http::Method::POST && request.uri().path() == "/api/v1/bundles";
+    let bearer = || request.header("authorization").and_then(|said| said.strip_prefix("Bearer "));
+    let known =
+        || bearer().is_some_and(|key| request.data::<App>().is_some_and(|app| app.identity.recognize(key).is_some()));
+    if bundle && known() { MAX_BUNDLE } else { MAX_BODY }
 }
 
 fn answer(fault: &poem::Error, id: &str) -> Response {

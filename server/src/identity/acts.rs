@@ -61,6 +61,8 @@ acts! {
     DecideApproval => "decideApproval",
     /// Read the active bundle.
     ViewPolicies => "viewPolicies",
+    /// Keep a bundle as a revision.
+    PublishBundle => "publishBundle",
     /// Make another revision decide.
     ActivateBundle => "activateBundle",
     /// Read and prove the audit log.

@@ -92,6 +92,16 @@ pub enum Credential {
     Session(SessionId),
 }
 
+impl Credential {
+    /// What is written down of it where its bearer's wish waits.
+    pub fn remembered(self, mfa: bool) -> String {
+        match self {
+            Self::Key(id) => id.to_string(),
+            Self::Session(id) => format!("{id} {}", if mfa { "mfa" } else { "plain" }),
+        }
+    }
+}
+
 impl Caller {
     /// The caller as Cedar sees them.
     pub fn principal(&self) -> Principal {
@@ -255,6 +265,23 @@ impl Identity {
             Credential::Session(id) => self.0.sessions.get(id).is_some_and(|session| session.live(now, self.0.limits)),
         };
         good && self.caller(&directory, caller.person.id, caller.by, false, None).is_some()
+    }
+
+    /// Somebody who asked for something that waits, as they are now, by what was [remembered](Credential::remembered).
+    /// A key has to be good still; a session may have ended meanwhile, as sessions do.
+    pub fn recall(&self, person: &str, remembered: &str) -> Option<Caller> {
+        let (directory, now) = (self.0.directory.load(), self.0.clock.now());
+        let person: UserId = person.parse().ok()?;
+        match remembered.split_once(' ') {
+            Some((session, mfa)) => {
+                self.caller(&directory, person, Credential::Session(session.parse().ok()?), mfa == "mfa", None)
+            }
+            None => {
+                let id: KeyId = remembered.parse().ok()?;
+                let key = directory.keys.get(&id).filter(|key| key.person == person && key.live(now))?;
+                self.caller(&directory, person, Credential::Key(id), false, key.scopes.clone())
+            }
+        }
     }
 
     /// A person as a command's re-judgement needs them: as they are now, not as they were.

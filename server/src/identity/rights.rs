@@ -18,6 +18,17 @@ const EXAMPLES: [(Level, &str); 4] = [
     (Level::Destroy, "rm -rf /srv/old"),
 ];
 
+/// What the access policies say to something that can wait for people.
+#[derive(Debug)]
+pub enum Judged<A> {
+    Permitted(Permit<A>),
+    /// It waits for this many approvals more.
+    Held {
+        approvals: u32,
+        decision: Box<Decision>,
+    },
+}
+
 impl Identity {
     /// Asks the access policies; the permit is what the verbs of the rooms demand.
     pub async fn permit<A: Act>(&self, caller: &Caller, resource: Resource) -> Result<Permit<A>, IdentityFault> {
@@ -25,15 +36,41 @@ impl Identity {
         if matches!(decision.outcome, Outcome::Allow) {
             return Ok(Permit::new(caller.clone()));
         }
+        Err(self.refuse(A::ACTION, caller, resource, decision).await?)
+    }
+
+    /// Asks the access policies about something that can wait for people.
+    pub async fn judge<A: Act>(
+        &self,
+        caller: &Caller,
+        resource: Resource,
+        context: Context,
+    ) -> Result<Judged<A>, IdentityFault> {
+        let decision = self.ask_in(A::ACTION, caller, resource.clone(), context);
+        match decision.outcome {
+            Outcome::Allow => Ok(Judged::Permitted(Permit::new(caller.clone()))),
+            Outcome::Hold { approvals } => Ok(Judged::Held { approvals, decision: Box::new(decision) }),
+            _ => Err(self.refuse(A::ACTION, caller, resource, decision).await?),
+        }
+    }
+
+    /// The refusal, when it is on record.
+    async fn refuse(
+        &self,
+        action: &'static str,
+        caller: &Caller,
+        resource: Resource,
+        decision: Decision,
+    ) -> Result<IdentityFault, IdentityFault> {
         let body = serde_json::json!({
-            "action": A::ACTION,
+            "action": action,
             "resource": resource,
             "decision": decision,
         });
-        let draft = Draft::new("access.refused", caller.person.name.clone(), A::ACTION).body(body);
+        let draft = Draft::new("access.refused", caller.person.name.clone(), action).body(body);
         self.0.ledger.append(self.0.clock.now(), draft).await?;
         let name = caller.person.name.clone();
-        Err(IdentityFault::Forbidden { name, action: A::ACTION, decision: Box::new(decision) })
+        Ok(IdentityFault::Forbidden { name, action, decision: Box::new(decision) })
     }
 
     /// Whether a list shows this to the caller.
@@ -48,7 +85,11 @@ impl Identity {
     }
 
     fn ask(&self, action: &str, caller: &Caller, resource: Resource) -> Decision {
-        let (principal, context) = (caller.principal(), caller.context());
+        self.ask_in(action, caller, resource, caller.context())
+    }
+
+    fn ask_in(&self, action: &str, caller: &Caller, resource: Resource, context: Context) -> Decision {
+        let principal = caller.principal();
         let decision = self.decide(principal, Ask::Operation(action.to_owned()), resource.clone(), context.clone());
         match &caller.owner {
             // Both have to be permitted, so the first refusal is the answer.

@@ -3,46 +3,52 @@
 use std::fs;
 use std::path::Path;
 
-use legator_engine::Bundle;
-use sha2::{Digest as _, Sha256};
+use super::PolicyFault;
+use super::revision::Files;
 
-use super::{Files, PolicyFault, Source};
-
-const MAX_FILE: u64 = 4 * 1024 * 1024;
-const MAX_TOTAL: usize = 32 * 1024 * 1024;
-const MAX_FILES: usize = 10_000;
+pub const MAX_FILE: u64 = 4 * 1024 * 1024;
+pub const MAX_TOTAL: usize = 32 * 1024 * 1024;
+pub const MAX_FILES: usize = 20_000;
 const MAX_DEPTH: usize = 8;
 
-pub fn files(source: &Source) -> Result<Files, PolicyFault> {
-    match source {
-        Source::Shipped => Ok(Bundle::shipped()),
-        Source::Folder(root) => {
-            let fault = |why: String| PolicyFault::Unreadable { path: root.display().to_string(), why };
-            let mut files = Files::new();
-            if root.join("bundle.toml").is_file() {
-                take(root, &root.join("bundle.toml"), &mut files).map_err(fault)?;
-            }
-            for part in ["policies", "scripts", "tests"] {
-                walk(root, &root.join(part), 0, &mut files).map_err(fault)?;
-            }
-            if files.is_empty() {
-                return Err(fault("it holds no `policies` and no `scripts`".to_owned()));
-            }
-            Ok(files)
-        }
+/// The folders of a bundle, beside its manifest.
+pub const PARTS: [&str; 3] = ["policies", "scripts", "tests"];
+
+/// What a file of a bundle ends in.
+pub const ENDINGS: [&str; 4] = ["cedar", "cedarschema", "toml", "rhai"];
+
+pub fn files(root: &Path) -> Result<Files, PolicyFault> {
+    let fault = |why: String| PolicyFault::unreadable(root.display(), why);
+    let mut files = Files::new();
+    if root.join("bundle.toml").is_file() {
+        take(root, &root.join("bundle.toml"), &mut files).map_err(fault)?;
     }
+    for part in PARTS {
+        walk(root, &root.join(part), 0, &mut files).map_err(fault)?;
+    }
+    if files.is_empty() {
+        return Err(fault("it holds no `policies` and no `scripts`".to_owned()));
+    }
+    Ok(files)
 }
 
-/// What a set of files is told apart by, whether it is a good bundle or not.
-pub fn digest(files: &Files) -> [u8; 32] {
-    let mut hash = Sha256::new();
+/// Whether files that somebody sends are such as a bundle may have: plain paths, and not too much.
+pub fn bounded(files: &Files) -> Result<(), String> {
+    let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.chars().any(char::is_control);
     for (path, bytes) in files {
-        for part in [path.as_bytes(), bytes] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
+        if path.len() > 512 || path.contains('\\') || !path.split('/').all(plain) {
+            let shown: String = path.chars().flat_map(char::escape_debug).take(200).collect();
+            return Err(format!("the path `{shown}` is not a plain one inside the bundle"));
+        }
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(format!("`{path}` has {} bytes; at most {MAX_FILE} are taken", bytes.len()));
         }
     }
-    hash.finalize().into()
+    let total: usize = files.values().map(Vec::len).sum();
+    if total > MAX_TOTAL || files.len() > MAX_FILES {
+        return Err(format!("the bundle is larger than {MAX_TOTAL} bytes or {MAX_FILES} files"));
+    }
+    Ok(())
 }
 
 fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Files) -> Result<(), String> {
@@ -66,7 +72,7 @@ fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Files) -> Result<(
             return Err(format!("`{}` is a link; a bundle holds plain files only", path.display()));
         } else if kind.is_dir() {
             walk(root, &path, depth + 1, files)?;
-        } else if ["cedar", "cedarschema", "toml", "rhai"].into_iter().any(ends_in) {
+        } else if ENDINGS.into_iter().any(ends_in) {
             take(root, &path, files)?;
         }
     }
@@ -102,16 +108,15 @@ mod tests {
         fs::write(policies.join("a.cedar"), "x").unwrap();
         fs::write(policies.join("commands/own.toml"), "y").unwrap();
         fs::write(policies.join("notes.txt"), "z").unwrap();
-        let source = Source::Folder(folder.path().to_owned());
-        let found = files(&source).unwrap();
+        let found = files(folder.path()).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), ["policies/a.cedar", "policies/commands/own.toml"]);
         std::os::unix::fs::symlink("/etc/passwd", policies.join("b.cedar")).unwrap();
-        assert!(files(&source).unwrap_err().to_string().contains("is a link"));
+        assert!(files(folder.path()).unwrap_err().to_string().contains("is a link"));
     }
 
     #[test]
     fn an_empty_folder_is_no_bundle() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(files(&Source::Folder(folder.path().to_owned())).is_err());
+        assert!(files(folder.path()).is_err());
     }
 }

@@ -1,77 +1,101 @@
-//! The live bundle: loaded from a folder or the one that ships, checked, activated atomically, and kept.
-//! A bundle with faults stays outside; the last good one goes on deciding, also over a restart.
+//! Bundles: published as revisions, tried before they count, put in force one at a time, and taken back in one step.
+//! A bundle with faults or with a case that does not hold stays outside; the last good one goes on, also over a restart.
 //! Never: decides. Everyone who does holds a `watch::Receiver` of the bundle.
 
+mod activate;
 pub mod api;
+mod ceilings;
+mod diff;
 mod folder;
+mod follow;
+mod git;
+mod held;
+mod open;
+mod publish;
+mod revision;
+mod source;
 mod store;
+mod templates;
+mod trial;
 mod watcher;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use legator_engine::{Bundle, Fault};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::audit::{Draft, Ledger, WriteFault};
+use crate::audit::{Ledger, WriteFault};
 use crate::clock::Clock;
 use crate::db::{Db, DbFault};
 use crate::events::Events;
-use crate::identity::{ActivateBundle, Permit};
 use crate::telemetry::Metrics;
 
+pub use self::activate::Wish;
+pub use self::ceilings::{Ceilings, reconcile_ceilings};
+pub use self::git::{Git, GitFault, GitSettings};
+pub use self::held::{Activations, reconcile_activations};
+pub use self::publish::Draft as Publication;
+pub use self::revision::{Activation, FailedCase, Files, How, Origin, OriginKind, Pin, Revision, Trial};
+pub use self::source::{Mode, Source};
 pub use self::watcher::watch;
 
-/// A bundle's files: path to bytes.
-pub type Files = BTreeMap<String, Vec<u8>>;
-
-/// Holds the live bundle. Cheap to clone.
+/// Holds the live bundle and every revision. Cheap to clone.
 #[derive(Clone)]
 pub struct Policy(Arc<Inner>);
 
 struct Inner {
-    clock: Clock,
-    ledger: Ledger,
-    events: Events,
-    metrics: Metrics,
-    source: Source,
+    needs: Needs,
     live: watch::Sender<Arc<Bundle>>,
     state: Mutex<State>,
+    /// Bundles that were loaded lately, so that what was just published or left is not read again.
+    recent: Mutex<VecDeque<Arc<Bundle>>>,
     /// One activation at a time.
     activating: tokio::sync::Mutex<()>,
+    /// Somebody says that the source has changed.
+    nudged: Notify,
 }
 
-/// Where bundles come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The one that is built in.
-    Shipped,
-    /// A folder, which is watched.
-    Folder(PathBuf),
+/// What the room needs of the rooms below.
+pub struct Needs {
+    pub source: Source,
+    pub mode: Mode,
+    pub db: Db,
+    pub ledger: Ledger,
+    pub events: Events,
+    pub metrics: Metrics,
+    pub clock: Clock,
 }
 
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Source::Shipped => f.write_str("shipped"),
-            Source::Folder(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
-/// How it stands with the source.
-#[derive(Clone, Debug, Default)]
+/// How it stands.
+#[derive(Clone, Debug)]
 pub struct State {
-    pub activated_at: i64,
+    pub active: Activation,
+    pub pin: Option<Pin>,
     /// The faults of what the source holds now, if it was refused.
     pub faults: Vec<Fault>,
+    /// Why the source could not be read, if it could not.
+    pub trouble: Option<String>,
+    /// The newest revision that the source held.
+    pub seen: Option<Seen>,
+    /// When the source was read last.
+    pub checked_at: Option<i64>,
     /// The digest of what was refused, so that it is said once.
     refused: Option<[u8; 32]>,
-    /// The digest of the files that decide now, as they were last read.
-    decides: [u8; 32],
+    /// The digest of what was taken up, so that it is not tried again.
+    taken: Option<[u8; 32]>,
 }
+
+/// What the source held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub revision: String,
+    pub origin: Origin,
+}
+
+/// Bundles that are kept loaded.
+const RECENT: usize = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyFault {
@@ -79,57 +103,60 @@ pub enum PolicyFault {
     Refused { from: String, faults: Vec<Fault> },
     #[error("could not read the bundle in `{path}`: {why}")]
     Unreadable { path: String, why: String },
+    #[error("there is no revision `{0}`")]
+    NoRevision(String),
+    #[error("`{0}` is the beginning of more than one revision")]
+    Ambiguous(String),
+    #[error("revision `{revision}` has {failed} case(s) that do not hold, so it cannot decide")]
+    Untested { revision: String, failed: usize, faults: Vec<Fault> },
+    #[error("revision `{0}` decides already")]
+    Active(String),
+    #[error("revision `{found}` decides now, and not `{expected}`")]
+    Moved { expected: String, found: String },
+    #[error("another activation is under way")]
+    Busy,
+    #[error("there is nothing to roll back to: no other revision was in force before this one")]
+    NoEarlier,
+    #[error("no revision is pinned")]
+    NotPinned,
+    #[error("what is stored as revision `{0}` is not what bears that name")]
+    Altered(String),
+    #[error("there is no template `{0}` in the bundle that decides")]
+    NoTemplate(String),
+    #[error("template `{template}` is not applied to `{to}`")]
+    NotApplied { template: String, to: String },
+    #[error("there is no policy `{0}` that was written over the API")]
+    NotOurs(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error(transparent)]
+    Git(#[from] GitFault),
+    #[error(transparent)]
+    Approval(#[from] crate::approvals::ApprovalFault),
+    #[error(transparent)]
+    Identity(#[from] crate::identity::IdentityFault),
     #[error(transparent)]
     Write(#[from] WriteFault),
     #[error(transparent)]
     Read(#[from] DbFault),
 }
 
-/// What a reload came to.
+impl PolicyFault {
+    fn unreadable(path: impl std::fmt::Display, why: impl std::fmt::Display) -> Self {
+        Self::Unreadable { path: path.to_string(), why: why.to_string() }
+    }
+}
+
+/// What a look at the source came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
     Unchanged,
+    /// It is stored; it does not decide, because a person pinned another or the source only publishes.
+    Published,
     Activated,
 }
 
 impl Policy {
-    /// Loads what the source holds. If it is refused, the last good bundle is taken up again; without one, this fails.
-    pub async fn open(
-        source: Source,
-        db: &Db,
-        ledger: Ledger,
-        events: Events,
-        metrics: Metrics,
-        clock: Clock,
-    ) -> Result<Self, PolicyFault> {
-        let last = store::newest(db).await?;
-        let found = folder::files(&source).and_then(|files| Ok((load(&source, &files)?, files)));
-        let (bundle, files, faults, new) = match (found, last) {
-            (Ok((bundle, files)), last) => {
-                let new = last.is_none_or(|last| last.revision != bundle.revision());
-                (bundle, files, Vec::new(), new)
-            }
-            (Err(fault), Some(last)) => {
-                tracing::error!(%fault, revision = last.revision, "the bundle was refused; the last good one goes on");
-                let bundle = load(&source, &last.files)?;
-                let faults = if let PolicyFault::Refused { faults, .. } = fault { faults } else { Vec::new() };
-                (bundle, last.files, faults, false)
-            }
-            (Err(fault), None) => return Err(fault),
-        };
-        let now = clock.now();
-        let bundle = Arc::new(bundle);
-        let (live, _) = watch::channel(Arc::clone(&bundle));
-        let decides = folder::digest(&files);
-        let state = Mutex::new(State { activated_at: now, faults, refused: None, decides });
-        let activating = tokio::sync::Mutex::default();
-        let policy = Self(Arc::new(Inner { clock, ledger, events, metrics, source, live, state, activating }));
-        if new {
-            policy.keep("server", &bundle, &files).await?;
-        }
-        Ok(policy)
-    }
-
     /// The live bundle, as it changes.
     pub fn watch(&self) -> watch::Receiver<Arc<Bundle>> {
         self.0.live.subscribe()
@@ -140,111 +167,90 @@ impl Policy {
     }
 
     pub fn source(&self) -> &Source {
-        &self.0.source
+        &self.0.needs.source
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.0.needs.mode
     }
 
     pub fn state(&self) -> State {
         self.0.state.lock().clone()
     }
 
-    /// Reads the source again because somebody asked.
-    pub async fn reload(&self, permit: Permit<ActivateBundle>) -> Result<Reload, PolicyFault> {
-        self.reconcile(&permit.caller().person.name.clone()).await
-    }
-
-    /// Makes the source's bundle the live one, if it is another and has no faults.
-    async fn reconcile(&self, actor: &str) -> Result<Reload, PolicyFault> {
-        let _activating = self.0.activating.lock().await;
-        let source = self.0.source.clone();
-        let decides = self.0.state.lock().decides;
-        let read = tokio::task::spawn_blocking(move || {
-            let files = folder::files(&source)?;
-            let digest = folder::digest(&files);
-            // Compiling costs a thousand times as much as looking; most looks find what decides already.
-            let bundle = (decides != digest).then(|| load(&source, &files));
-            Ok::<_, PolicyFault>((files, digest, bundle))
-        });
-        let (files, digest, bundle) = match read.await {
-            Ok(read) => read?,
-            Err(fault) => {
-                return Err(PolicyFault::Unreadable { path: self.0.source.to_string(), why: fault.to_string() });
-            }
+    /// A revision by its name, the beginning of it, `active` or `previous`.
+    pub async fn revision(&self, name: &str) -> Result<Revision, PolicyFault> {
+        let none = || PolicyFault::NoRevision(name.chars().take(80).collect());
+        let name = match name {
+            "active" => self.state().active.revision,
+            "previous" => self.previous().await?.revision,
+            name => name.to_ascii_lowercase(),
         };
-        let Some(bundle) = bundle else {
-            let mut state = self.0.state.lock();
-            state.faults.clear();
-            state.refused = None;
-            return Ok(Reload::Unchanged);
-        };
-        let bundle = match bundle {
-            Ok(bundle) => Arc::new(bundle),
-            Err(fault) => {
-                self.refuse(actor, &files, &fault).await?;
-                return Err(fault);
-            }
-        };
-        if bundle.revision() == self.bundle().revision() {
-            let mut state = self.0.state.lock();
-            state.faults.clear();
-            state.refused = None;
-            state.decides = digest;
-            return Ok(Reload::Unchanged);
+        if let Some(found) = store::revision(&self.0.needs.db, &name).await? {
+            return Ok(found);
         }
-        self.keep(actor, &bundle, &files).await?;
-        *self.0.state.lock() = State { activated_at: self.0.clock.now(), decides: digest, ..State::default() };
-        let body = serde_json::json!({ "revision": bundle.revision() });
-        self.0.live.send_replace(Arc::clone(&bundle));
-        self.0.events.publish(self.0.clock.now(), "bundle.activated", bundle.revision(), body);
-        tracing::info!(revision = bundle.revision(), "another bundle decides now");
-        Ok(Reload::Activated)
+        // Short enough to type, long enough to be meant.
+        if name.len() < 6 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(none());
+        }
+        let mut found = store::beginning_with(&self.0.needs.db, &name).await?;
+        match (found.pop(), found.pop()) {
+            (Some(only), None) => Ok(only),
+            (Some(_), Some(_)) => Err(PolicyFault::Ambiguous(name)),
+            (None, _) => Err(none()),
+        }
     }
 
-    /// Writes the revision down before it decides anything.
-    async fn keep(&self, actor: &str, bundle: &Bundle, files: &Files) -> Result<(), PolicyFault> {
-        let at = self.0.clock.now();
-        let (revision, source) = (bundle.revision().to_owned(), self.0.source.to_string());
-        let texts = store::texts(files);
-        let draft = Draft::new("bundle.activated", actor, revision.clone()).body(serde_json::json!({
-            "source": source, "policies": bundle.policies().count(), "scripts": bundle.scripts().count(),
-        }));
-        self.0
-            .ledger
-            .write(at, move |batch| {
-                Box::pin(async move {
-                    store::keep(batch.connection().await?, &revision, &texts, &source, at).await?;
-                    batch.entry(draft)?;
-                    Ok(())
-                })
-            })
-            .await?;
-        Ok(())
+    /// Revisions, newest first; `before` goes on from an earlier page.
+    pub async fn revisions(&self, before: Option<i64>, limit: u32) -> Result<Vec<Revision>, PolicyFault> {
+        Ok(store::revisions(&self.0.needs.db, before, limit).await?)
     }
 
-    async fn refuse(&self, actor: &str, files: &Files, fault: &PolicyFault) -> Result<(), PolicyFault> {
-        let digest = folder::digest(files);
-        let faults = if let PolicyFault::Refused { faults, .. } = fault { faults.clone() } else { Vec::new() };
-        {
-            let mut state = self.0.state.lock();
-            state.faults.clone_from(&faults);
-            if state.refused.replace(digest) == Some(digest) {
-                return Ok(());
-            }
-        }
-        self.0.metrics.bundle_refused.inc();
-        for fault in &faults {
-            tracing::error!(%fault, "a bundle was refused");
-        }
-        let body = serde_json::json!({
-            "source": self.0.source.to_string(),
-            "faults": faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        });
-        let revision = self.bundle().revision().to_owned();
-        self.0.events.publish(self.0.clock.now(), "bundle.refused", revision.clone(), body.clone());
-        self.0.ledger.append(self.0.clock.now(), Draft::new("bundle.refused", actor, revision).body(body)).await?;
-        Ok(())
+    /// Activations, newest first.
+    pub async fn history(&self, before: Option<i64>, limit: u32) -> Result<Vec<Activation>, PolicyFault> {
+        Ok(store::activations(&self.0.needs.db, before, limit).await?)
     }
-}
 
-fn load(source: &Source, files: &Files) -> Result<Bundle, PolicyFault> {
-    Bundle::load(files).map_err(|faults| PolicyFault::Refused { from: source.to_string(), faults })
+    /// A stored revision's files.
+    pub async fn files(&self, revision: &str) -> Result<Files, PolicyFault> {
+        Ok(store::files(&self.0.needs.db, revision).await?)
+    }
+
+    /// A stored revision, ready to decide. It is what bears that name, or it is refused.
+    pub async fn load(&self, revision: &str) -> Result<Arc<Bundle>, PolicyFault> {
+        if let Some(bundle) = self.recent(revision) {
+            return Ok(bundle);
+        }
+        let files = self.files(revision).await?;
+        if files.is_empty() {
+            return Err(PolicyFault::NoRevision(revision.to_owned()));
+        }
+        let from = revision.to_owned();
+        let bundle = trial::load(files).await.map_err(|faults| PolicyFault::Refused { from, faults })?;
+        if bundle.revision() != revision {
+            return Err(PolicyFault::Altered(revision.to_owned()));
+        }
+        self.remember(&bundle);
+        Ok(bundle)
+    }
+
+    /// Says that the source may have changed: it is read now.
+    pub fn nudge(&self) {
+        self.0.nudged.notify_one();
+    }
+
+    fn recent(&self, revision: &str) -> Option<Arc<Bundle>> {
+        let live = self.bundle();
+        if live.revision() == revision {
+            return Some(live);
+        }
+        self.0.recent.lock().iter().find(|bundle| bundle.revision() == revision).cloned()
+    }
+
+    fn remember(&self, bundle: &Arc<Bundle>) {
+        let mut recent = self.0.recent.lock();
+        recent.retain(|kept| kept.revision() != bundle.revision());
+        recent.push_front(Arc::clone(bundle));
+        recent.truncate(RECENT);
+    }
 }

@@ -39,9 +39,11 @@ async fn bundle(database: &mut Database, revision: &str) -> Arc<Bundle> {
     if let Some(loaded) = LOADED.lock().unwrap().get(revision) {
         return Arc::clone(loaded);
     }
-    let texts = database.texts(&format!("SELECT files FROM policy_revision WHERE revision = '{revision}'")).await;
-    let files: BTreeMap<String, String> = serde_json::from_str(&texts[0]).unwrap();
-    let files = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let kept =
+        format!("SELECT path, text FROM policy_file JOIN policy_text USING (digest) WHERE revision = '{revision}'");
+    let rows = database.rows(&kept).await;
+    let files: BTreeMap<String, Vec<u8>> =
+        rows.iter().map(|row| (row.get(0), row.get::<String, _>(1).into_bytes())).collect();
     let bundle = Arc::new(Bundle::load(&files).unwrap());
     assert_eq!(bundle.revision(), revision);
     LOADED.lock().unwrap().insert(revision.to_owned(), Arc::clone(&bundle));

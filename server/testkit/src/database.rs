@@ -19,6 +19,11 @@ impl Database {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.0).await.unwrap();
     }
 
+    /// Runs a statement that has to be refused; says how.
+    pub async fn refused(&mut self, sql: &str) -> String {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.0).await.unwrap_err().to_string()
+    }
+
     pub async fn rows(&mut self, sql: &str) -> Vec<SqliteRow> {
         sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut self.0).await.unwrap()
     }

@@ -9,7 +9,7 @@ use legator_protocol::CommandId;
 use legator_server::app::App;
 use legator_server::clock::Clock;
 use legator_server::command::State;
-use legator_server::config::Config;
+use legator_server::config::{Bundles, Config};
 use legator_server::http;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -26,6 +26,7 @@ pub const MORNING: i64 = 1_800_000_000_000;
 pub struct Plan {
     clock: Option<Clock>,
     bundle: Option<PathBuf>,
+    bundles: Option<Bundles>,
 }
 
 /// A server, its people and its hosts.
@@ -59,9 +60,16 @@ impl Plan {
         self
     }
 
+    /// Bundles come from here, and come into force as it says.
+    pub fn with_bundles(mut self, bundles: Bundles) -> Self {
+        self.bundles = Some(bundles);
+        self
+    }
+
     pub async fn start(self) -> World {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { bundle: self.bundle, ..Config::on_loopback(&folder.path().join("data")) };
+        let mut config = Config { bundle: self.bundle, ..Config::on_loopback(&folder.path().join("data")) };
+        config.bundles = self.bundles.unwrap_or(config.bundles);
         let clock = self.clock.unwrap_or_else(Clock::system);
         let base = Arc::new(Mutex::new(String::new()));
         let mut world =

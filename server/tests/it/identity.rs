@@ -26,10 +26,18 @@ pub fn operations(document: &Value) -> Vec<Operation> {
     found
 }
 
-/// What needs no key: a machine that enrolls brings a token, and a monitor only asks how it goes.
-/// Who signs in has no session yet, and who signs out may have none any more.
-const OPEN: &[&str] =
-    &["choose_password", "get_auth_state", "get_health", "get_version", "register_probe", "sign_in", "sign_out"];
+/// What needs no key: a machine that enrolls brings a token, a repository signs its calls, and a monitor only asks how
+/// it goes. Who signs in has no session yet, and who signs out may have none any more.
+const OPEN: &[&str] = &[
+    "choose_password",
+    "get_auth_state",
+    "get_health",
+    "get_version",
+    "register_probe",
+    "sign_in",
+    "sign_out",
+    "tell_bundle_webhook",
+];
 
 /// A body that the operation can read. Nothing in it exists, so that nothing is changed.
 fn body(operation: &str) -> Value {
@@ -47,6 +55,9 @@ fn body(operation: &str) -> Value {
         "confirm_totp" => json!({ "code": "" }),
         "set_probe_tags" => json!({ "tags": [""] }),
         "cancel_command" => json!({ "reason": "" }),
+        "publish_bundle" => json!({ "files": { "../x": "" } }),
+        "activate_bundle" | "roll_back_bundle" => json!({}),
+        "write_policy" => json!({ "name": "../x", "source": "" }),
         "register_probe" => testkit::registration(&json!("lgt_x"), "web-9"),
         _ => Value::Null,
     }
@@ -127,7 +138,7 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             "delete_probe" => "spare-1",
             "revoke_token" | "revoke_key" | "end_session" => "nothing",
             name if name.contains("user") => "nobody",
-            "get_policy" => "no-self-approval",
+            "get_policy" | "delete_policy" => "no-self-approval",
             _ => "web-1",
         };
         let ids = BTreeMap::from([
@@ -135,6 +146,10 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             ("{tag}", "web".to_owned()),
             ("{index}", "0".to_owned()),
             ("{name}", "x".to_owned()),
+            ("{revision}", "active".to_owned()),
+            ("{other}", "active".to_owned()),
+            ("{path}", "policies%2Froles.cedar".to_owned()),
+            ("{policy}", "nothing".to_owned()),
         ]);
         write!(table, "{:34}", operation.name).unwrap();
         for person in &people {

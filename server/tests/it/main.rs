@@ -8,6 +8,14 @@ mod audit;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
+mod bundles;
+#[cfg(test)]
+mod bundles_crash;
+#[cfg(test)]
+mod bundles_git;
+#[cfg(test)]
+mod bundles_templates;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod data;

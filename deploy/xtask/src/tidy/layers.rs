@@ -11,8 +11,8 @@ const ROWS: &[(&str, &[&str])] = &[
     ("0, above it", &["tls"]),
     ("1", &["audit"]),
     ("2", &["identity"]),
-    ("3", &["approvals", "capacity", "cloud", "fleet", "hub", "models", "network", "policy"]),
-    ("4", &["command"]),
+    ("3", &["approvals", "capacity", "cloud", "fleet", "hub", "models", "network"]),
+    ("4", &["command", "policy"]),
     ("5", &["alerts", "chat", "discovery", "jobs", "kubeflow", "timeline"]),
     ("6", &["federation", "mcp", "notify"]),
     ("7", &["app"]),
@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn refuses_an_import_that_goes_sideways() {
-        assert!(found("server/src/fleet/mod.rs", "fn f() { crate::policy::load() }")[0].contains("beside it in row 3"));
+        assert!(
+            found("server/src/fleet/mod.rs", "fn f() { crate::capacity::load() }")[0].contains("beside it in row 3")
+        );
         assert_eq!(found("server/src/config.rs", "use crate::{\n    error::Problem,\n    db,\n};").len(), 2);
     }
 

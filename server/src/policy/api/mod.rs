@@ -1,10 +1,19 @@
-//! The rules that decide, to be read.
+//! The rules that decide, to be read; `bundles.rs` has the revisions that they come from.
+
+mod bundles;
+mod shown;
+mod templates;
+mod webhook;
 
 use chrono::{DateTime, Utc};
 use legator_engine::{Effect, Fault, OtherKind, PolicyInfo, Resource, ScriptInfo};
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, Tags};
+
+pub use self::bundles::BundlesApi;
+pub use self::templates::TemplatesApi;
+pub use self::webhook::WebhookApi;
 
 use super::{Policy, PolicyFault, Reload};
 use crate::error::{Problem, at, json};
@@ -71,7 +80,7 @@ impl PolicyApi {
         Ok(Json(BundleOut {
             revision: bundle.revision().to_owned(),
             source: self.policy.source().to_string(),
-            activated_at: at(state.activated_at),
+            activated_at: at(state.active.at),
             faults: state.faults.iter().map(json).collect(),
             policies: bundle.policies().map(Into::into).collect(),
             scripts: bundle.scripts().map(Into::into).collect(),
@@ -130,7 +139,26 @@ impl From<PolicyFault> for Problem {
             PolicyFault::Refused { faults, .. } => Problem::new("bundle-refused", detail)
                 .help(faults.first().map(Fault::render).unwrap_or_default())
                 .faults(faults.iter().map(json).collect()),
-            PolicyFault::Unreadable { .. } => Problem::new("bundle-refused", detail),
+            PolicyFault::Untested { faults, .. } => Problem::new("bundle-refused", detail)
+                .help("mend the cases or the policies, and publish again")
+                .faults(faults.iter().map(json).collect()),
+            PolicyFault::Unreadable { .. } | PolicyFault::Git(_) | PolicyFault::Altered(_) => {
+                Problem::new("bundle-refused", detail)
+            }
+            PolicyFault::NoTemplate(_) | PolicyFault::NotApplied { .. } | PolicyFault::NotOurs(_) => {
+                Problem::new("not-found", detail).help("`GET /api/v1/policies/templates` lists what there is")
+            }
+            PolicyFault::NoRevision(_) => {
+                Problem::new("not-found", detail).help("`GET /api/v1/bundles` lists the revisions")
+            }
+            PolicyFault::Ambiguous(_) | PolicyFault::Invalid(_) => Problem::new("invalid", detail),
+            PolicyFault::Active(_) | PolicyFault::NoEarlier | PolicyFault::NotPinned => {
+                Problem::new("conflict", detail)
+            }
+            PolicyFault::Moved { .. } => Problem::new("conflict", detail).help("look at what decides now, then decide"),
+            PolicyFault::Busy => Problem::new("conflict", detail).help("try again when it has ended"),
+            PolicyFault::Approval(fault) => fault.into(),
+            PolicyFault::Identity(fault) => fault.into(),
             PolicyFault::Write(fault) => fault.into(),
             PolicyFault::Read(fault) => Problem::internal(fault),
         }
