@@ -10,6 +10,7 @@ mod explain;
 mod facts;
 mod guard;
 mod rationale;
+pub mod replay;
 mod script;
 pub mod tlog;
 

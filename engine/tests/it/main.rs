@@ -8,5 +8,6 @@ mod documented;
 mod explained;
 mod oracle;
 mod refused_bundles;
+mod replayed;
 mod shipped;
 mod small;
