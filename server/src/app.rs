@@ -21,6 +21,7 @@ use crate::fleet::Fleet;
 use crate::hub::{Hub, SessionEnd, Switchboard};
 use crate::identity::Identity;
 use crate::policy::{self, Policy, Source};
+use crate::replay::{self, Replays};
 use crate::telemetry::{By, Metrics};
 use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
@@ -39,6 +40,7 @@ pub struct App {
     pub approvals: Approvals,
     pub hub: Hub,
     pub road: Road,
+    pub replays: Replays,
     strangers: Arc<Trickle>,
 }
 
@@ -90,7 +92,7 @@ impl App {
         let (capacity, hub) = (Capacity::default(), Hub::default());
         let needs = Needs {
             clock: clock.clone(),
-            db,
+            db: db.clone(),
             ledger: ledger.clone(),
             events: events.clone(),
             metrics: metrics.clone(),
@@ -103,6 +105,16 @@ impl App {
             bundle: policy.watch(),
         };
         let road = Road::open(needs).await?;
+        let needs = replay::Needs {
+            clock: clock.clone(),
+            db,
+            ledger: ledger.clone(),
+            events: events.clone(),
+            metrics: metrics.clone(),
+            policy: policy.clone(),
+            road: road.clone(),
+        };
+        let replays = Replays::open(needs).await?;
 
         let first_key = identity.bootstrap().await?.map(|minted| minted.text);
         if let Some(key) = &first_key {
@@ -123,6 +135,7 @@ impl App {
             approvals,
             hub,
             road,
+            replays,
             strangers: Arc::default(),
         };
         app.start();
@@ -134,6 +147,8 @@ impl App {
         tokio::spawn(command::reconcile_held(self.road.clone()));
         tokio::spawn(command::reconcile_queued(self.road.clone()));
         tokio::spawn(command::reconcile_outbox(self.road.clone()));
+        tokio::spawn(replay::work(self.replays.clone()));
+        tokio::spawn(replay::keep_shadow(self.replays.clone()));
         tokio::spawn(hand_out_checkpoints(self.clone()));
         tokio::spawn(end_sessions(self.clone()));
     }

@@ -24,6 +24,7 @@ pub mod policy;
 // 4: the road
 pub mod command;
 // 5
+pub mod replay;
 pub mod timeline;
 // 7
 pub mod app;

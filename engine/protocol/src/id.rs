@@ -98,6 +98,8 @@ typed_id! {
     UserId => "usr",
     /// A run of a job.
     RunId => "run",
+    /// A replay of recorded decisions.
+    ReplayId => "rpl",
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (4, "policy", include_str!("../../migrations/0004_policy.sql")),
     (5, "approvals", include_str!("../../migrations/0005_approvals.sql")),
     (6, "command", include_str!("../../migrations/0006_command.sql")),
+    (10, "replay", include_str!("../../migrations/0010_replay.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -21,17 +21,19 @@ use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
 use crate::policy::api::PolicyApi;
+use crate::replay::api::ReplayApi;
 use crate::timeline::api::TimelineApi;
 
 /// Every operation, in the order in which the documentation shows them.
 fn apis(app: &App) -> impl OpenApi + use<> {
-    let App { identity, fleet, policy, capacity, approvals, road, ledger, events, metrics, .. } = app.clone();
+    let App { identity, fleet, policy, capacity, approvals, road, replays, ledger, events, metrics, .. } = app.clone();
     (
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         ApprovalsApi { approvals, identity: identity.clone() },
         FleetApi { fleet, identity: identity.clone() },
         PolicyApi { policy, identity: identity.clone() },
+        ReplayApi { replays, identity: identity.clone() },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },
         events::EventsApi { events, identity: identity.clone() },

@@ -63,6 +63,10 @@ acts! {
     ViewPolicies => "viewPolicies",
     /// Make another revision decide.
     ActivateBundle => "activateBundle",
+    /// Decide recorded decisions again under another bundle.
+    ReplayDecisions => "replayDecisions",
+    /// Let a bundle decide beside the active one.
+    ShadowBundle => "shadowBundle",
     /// Read and prove the audit log.
     ReadAudit => "readAudit",
     /// Read metrics.

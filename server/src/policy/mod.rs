@@ -61,6 +61,11 @@ impl std::fmt::Display for Source {
     }
 }
 
+/// The files of a revision that was ever active; `None` for one that is not kept.
+pub async fn files_of(db: &Db, revision: &str) -> Result<Option<Files>, DbFault> {
+    store::files(db, revision).await
+}
+
 /// How it stands with the source.
 #[derive(Clone, Debug, Default)]
 pub struct State {

@@ -22,6 +22,15 @@ pub async fn newest(db: &Db) -> Result<Option<Kept>, DbFault> {
     Ok(Some(Kept { revision: row.try_get(0)?, files }))
 }
 
+/// The files of a revision that is kept.
+pub async fn files(db: &Db, revision: &str) -> Result<Option<Files>, DbFault> {
+    let select = sqlx::query("SELECT files FROM policy_revision WHERE revision = ?").bind(revision);
+    let Some(row) = select.fetch_optional(db.reads()).await? else { return Ok(None) };
+    let texts: BTreeMap<String, String> =
+        DbFault::column("policy_revision.files", serde_json::from_str(row.try_get(0)?))?;
+    Ok(Some(texts.into_iter().map(|(path, text)| (path, text.into_bytes())).collect()))
+}
+
 /// The files as they are kept. A bundle's files are text; one that is not would have been refused.
 pub fn texts(files: &Files) -> String {
     let texts = files.iter().map(|(path, bytes)| (path.clone(), String::from_utf8_lossy(bytes).into_owned().into()));

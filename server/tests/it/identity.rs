@@ -39,6 +39,8 @@ fn body(operation: &str) -> Value {
         "create_key" => json!({ "user": "nobody", "name": "k" }),
         "set_probe_tags" => json!({ "tags": [""] }),
         "cancel_command" => json!({ "reason": "" }),
+        "replay_bundle" => json!({}),
+        "create_replay" | "start_shadow" => json!({ "revision": "nothing" }),
         "register_probe" => testkit::registration(&json!("lgt_x"), "web-9"),
         _ => Value::Null,
     }
@@ -67,7 +69,12 @@ async fn no_operation_answers_without_a_key_but_for_those_that_are_meant_to() {
     let document: Value = serde_json::from_str(&legator_server::http::document(world.app())).unwrap();
     let (stranger, ids) = (
         world.stranger(),
-        BTreeMap::from([("{id}", "x".to_owned()), ("{tag}", "x".to_owned()), ("{index}", "0".to_owned())]),
+        BTreeMap::from([
+            ("{id}", "x".to_owned()),
+            ("{tag}", "x".to_owned()),
+            ("{index}", "0".to_owned()),
+            ("{n}", "1".to_owned()),
+        ]),
     );
     let mut open = Vec::new();
     for operation in operations(&document) {
@@ -116,7 +123,12 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             "get_policy" => "no-self-approval",
             _ => "web-1",
         };
-        let ids = BTreeMap::from([("{id}", id.to_owned()), ("{tag}", "web".to_owned()), ("{index}", "0".to_owned())]);
+        let ids = BTreeMap::from([
+            ("{id}", id.to_owned()),
+            ("{tag}", "web".to_owned()),
+            ("{index}", "0".to_owned()),
+            ("{n}", "1".to_owned()),
+        ]);
         write!(table, "{:34}", operation.name).unwrap();
         for person in &people {
             // One vote ends the request for the next; so each asks with a digest that does not fit.

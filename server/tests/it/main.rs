@@ -22,7 +22,11 @@ mod queue;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod road;
+#[cfg(test)]
+mod shadow;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
