@@ -4,6 +4,7 @@
 mod clause;
 mod conform;
 mod counterfactual;
+mod named;
 mod people;
 mod policy;
 mod question;

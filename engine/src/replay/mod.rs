@@ -5,6 +5,8 @@
 
 mod budget;
 mod difference;
+mod line;
+mod mask;
 mod obstacle;
 mod record;
 mod selection;
@@ -12,6 +14,8 @@ mod tally;
 
 pub use budget::{Budget, Overrun};
 pub use difference::{Difference, Kind};
+pub use line::{Line, Stopped};
+pub use mask::{Blind, Kept, Mask};
 pub use obstacle::{Obstacle, ObstacleKind};
 pub use record::Record;
 pub use selection::Selection;
@@ -43,4 +47,13 @@ pub fn replay(candidate: &Bundle, record: &Record) -> Result<Replayed, Obstacle>
     let reclassified = record.decision.classification != decision.classification;
     let identical = (record.decision.revision == decision.revision).then(|| record.decision == decision);
     Ok(Replayed { decision, kind, reclassified, identical })
+}
+
+/// The same for a record of a masked export: `blind` says where the candidate names what the export masks.
+pub fn replay_masked(candidate: &Bundle, blind: &Blind, record: &Record) -> Result<Replayed, Obstacle> {
+    let replayed = replay(candidate, record)?;
+    match blind.obstacle(candidate, record, &replayed.decision) {
+        Some(obstacle) => Err(obstacle),
+        None => Ok(replayed),
+    }
 }

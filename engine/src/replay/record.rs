@@ -8,7 +8,7 @@ use crate::decision::Decision;
 use crate::facts::{Ask, Facts, Resource};
 
 /// The version of a line. Another one is not read.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 1;
 
 /// One judgement of one command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

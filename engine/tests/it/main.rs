@@ -6,6 +6,7 @@
 mod admission;
 mod documented;
 mod explained;
+mod masked;
 mod oracle;
 mod refused_bundles;
 mod replayed;

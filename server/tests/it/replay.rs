@@ -19,7 +19,7 @@ pub fn with_policy(policy: &str) -> BTreeMap<String, String> {
 pub const FROZEN_LAB: &str = "@id(\"the-lab-is-frozen\")\n@rationale(\"The lab is frozen.\")\n\
                               forbid (principal, action == Action::\"remediate\", resource in Tag::\"lab\");\n";
 
-/// A world in which ana asked for something allowed, something else held for two.
+/// A world in which ana asked for two things that are allowed, and for two that are held.
 async fn busy_world() -> (World, Person) {
     let world = World::start().await;
     let ana = world.person("ana", &["operator"]).await;
