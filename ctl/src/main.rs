@@ -83,7 +83,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Users(users) => users.obey(&server()?, screen).await,
         Command::Keys(keys) => keys.obey(&server()?, screen).await,
         Command::Audit(audit) => audit.obey(server, screen).await,
-        Command::Bundle(bundle) => bundle.obey(screen),
+        Command::Bundle(bundle) => bundle.obey(server, screen).await,
         Command::Policy(policy) => policy.obey(screen),
         Command::Policies(policies) => policies.obey(&server()?, screen).await,
         Command::Events(watch) => watch.obey(&server()?, screen).await,

@@ -113,6 +113,7 @@ impl App {
             metrics: metrics.clone(),
             policy: policy.clone(),
             road: road.clone(),
+            mask_key: key_file(&data.join("mask.key"), &clock)?,
         };
         let replays = Replays::open(needs).await?;
 

@@ -7,6 +7,8 @@ mod help;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod replaying;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod running;

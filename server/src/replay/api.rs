@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use legator_engine::replay::{Counts, Difference, Kind, ObstacleKind, Selection, Tally};
 use legator_engine::{Fault, OtherKind, Resource};
+use poem::Body;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::payload::Json;
+use poem_openapi::payload::{Binary, Json};
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 
 use super::{Candidate, Explained, Finding, Job, Narrow, ReplayFault, Replays, ShadowState};
@@ -185,6 +186,13 @@ pub enum Started {
 }
 
 #[derive(ApiResponse)]
+pub enum Exported {
+    /// One JSON document a line. The last one says how many there were; without it the export was cut.
+    #[oai(status = 200, content_type = "application/jsonl")]
+    Lines(Binary<Body>),
+}
+
+#[derive(ApiResponse)]
 pub enum Stopped {
     #[oai(status = 204)]
     Done,
@@ -296,6 +304,31 @@ impl ReplayApi {
     ) -> Result<Json<ComparedOut>, Problem> {
         self.reader(&caller.0).await?;
         Ok(Json(self.replays.explain(&id.0, &command.0, n.0).await?.into()))
+    }
+
+    /// Recorded decisions with their facts, one a line, for a replay elsewhere; masked, nobody's name is in them.
+    #[oai(path = "/decisions/export", method = "get", operation_id = "export_decisions")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    async fn export(
+        &self,
+        caller: Authenticated,
+        since: Query<Option<DateTime<Utc>>>,
+        until: Query<Option<DateTime<Utc>>>,
+        principal: Query<Option<String>>,
+        tag: Query<Option<String>>,
+        action: Query<Option<String>>,
+        outcome: Query<Option<String>>,
+        policy: Query<Option<String>>,
+        /// Replace names, arguments and texts by pseudonyms, but for what the policies name.
+        #[oai(default)]
+        masked: Query<bool>,
+    ) -> Result<Exported, Problem> {
+        let permit = self.reader(&caller.0).await?;
+        let (principal, tag, action) = (principal.0, tag.0, action.0);
+        let (outcome, policy) = (outcome.0, policy.0);
+        let selection = SelectionIn { since: since.0, until: until.0, principal, tag, action, outcome, policy };
+        let lines = self.replays.export(permit, selection.into(), masked.0).await?;
+        Ok(Exported::Lines(Binary(Body::from_bytes_stream(lines))))
     }
 
     /// Lets a revision that the server keeps decide beside the live one, and counts where it differs.

@@ -3,6 +3,7 @@
 
 pub mod api;
 mod candidate;
+mod export;
 mod job;
 mod shadow;
 mod store;
@@ -15,6 +16,7 @@ use legator_engine::{Bundle, Decision, Fault};
 use legator_protocol::ReplayId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use zeroize::Zeroizing;
 
 pub use self::candidate::Candidate;
 pub use self::job::{Finding, Job, JobState};
@@ -52,6 +54,8 @@ struct Inner {
     /// The candidate that was used last: reasons are asked for one after the other.
     loaded: Mutex<Option<Arc<Bundle>>>,
     shadow: Shadow,
+    /// What pseudonyms are made with.
+    mask_key: Zeroizing<[u8; 32]>,
 }
 
 /// What the time machine needs of the house.
@@ -63,6 +67,8 @@ pub struct Needs {
     pub metrics: Metrics,
     pub policy: Policy,
     pub road: Road,
+    /// What pseudonyms are made with; the same for every export.
+    pub mask_key: Zeroizing<[u8; 32]>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -100,9 +106,9 @@ pub struct Explained {
 impl Replays {
     /// Takes up the shadow where it was left; [`work`] takes up the replays.
     pub async fn open(needs: Needs) -> Result<Self, ReplayFault> {
-        let Needs { clock, db, ledger, events, metrics, policy, road } = needs;
+        let Needs { clock, db, ledger, events, metrics, policy, road, mask_key } = needs;
         let (wake, loaded, shadow) = (Notify::new(), Mutex::default(), Shadow::default());
-        let inner = Inner { clock, db, ledger, events, metrics, policy, road, wake, loaded, shadow };
+        let inner = Inner { clock, db, ledger, events, metrics, policy, road, wake, loaded, shadow, mask_key };
         let replays = Self(Arc::new(inner));
         if let Err(fault) = replays.take_up_shadow().await {
             tracing::error!(%fault, "the shadow could not be taken up; nothing decides beside the live bundle");

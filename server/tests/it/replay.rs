@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use legator_engine::Bundle;
+use legator_engine::replay::{Blind, Kept, Line, Tally, replay, replay_masked};
 use serde_json::{Value, json};
 use testkit::{Person, World, soon};
 
@@ -235,5 +236,64 @@ async fn a_replay_does_nothing_on_any_host() {
     let started = world.admin().post("/api/v1/replays", json!({ "files": with_policy(FROZEN_LAB) })).await.is(202);
     ended(&world, &started).await;
     assert_eq!(world.entries("command.").await.len(), before, "a replay did something");
+    world.end().await;
+}
+
+/// The decisions of an export, what a mask keeps, and how many lines it says it has.
+fn lines(text: &str) -> (Vec<legator_engine::replay::Record>, Option<Kept>, u64) {
+    let (mut records, mut kept, mut end) = (Vec::new(), None, 0);
+    for line in text.lines() {
+        match Line::parse(line).unwrap() {
+            Line::Decision(record) => records.push(*record),
+            Line::Masked(mask) => kept = Some(*mask),
+            Line::Stopped(stopped) => panic!("{stopped:?}"),
+            Line::End(n) => end = n,
+        }
+    }
+    (records, kept, end)
+}
+
+#[tokio::test]
+async fn an_export_replays_elsewhere_to_the_byte() {
+    let (world, ana) = busy_world().await;
+    ana.get("/api/v1/decisions/export").await.problem("forbidden");
+    let answer = world.admin().get("/api/v1/decisions/export").await;
+    assert_eq!((answer.status, answer.kind.as_str()), (200, "application/jsonl"));
+    let (records, kept, end) = lines(&answer.text);
+    assert_eq!((records.len(), kept, end), (4, None, 4));
+    let shipped = Bundle::load(&Bundle::shipped()).unwrap();
+    let mut tally = Tally::default();
+    for record in &records {
+        tally.add(record, &replay(&shipped, record).unwrap());
+    }
+    assert_eq!((tally.own, tally.identical), (4, 4));
+    let narrowed = world.admin().get("/api/v1/decisions/export?tag=lab&action=observe").await.text;
+    assert_eq!(lines(&narrowed).0.len(), 1);
+    assert_eq!(world.entries("decisions.exported").await.len(), 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_masked_export_names_nobody_and_replays_to_the_same_outcomes() {
+    let (world, _) = busy_world().await;
+    let open = lines(&world.admin().get("/api/v1/decisions/export").await.text).0;
+    let text = world.admin().get("/api/v1/decisions/export?masked=true").await.text;
+    let (masked, kept, end) = lines(&text);
+    let kept = kept.unwrap();
+    assert_eq!((masked.len(), end), (4, 4));
+    for line in text.lines().skip(1) {
+        for name in ["\"ana\"", "lab-1", "prod-1", "usr_", "prb_", "cmd_", "sdb"] {
+            assert!(!line.contains(name), "`{name}` in {line}");
+        }
+    }
+    let files = with_policy(FROZEN_LAB).into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let candidate = Bundle::load(&files).unwrap();
+    let blind = Blind::new(&candidate, &kept);
+    for (open, masked) in open.iter().zip(&masked) {
+        let (open, masked) = (replay(&candidate, open).unwrap(), replay_masked(&candidate, &blind, masked).unwrap());
+        assert_eq!((open.kind, open.decision.outcome), (masked.kind, masked.decision.outcome));
+    }
+    // The same names have the same pseudonyms next time.
+    assert_eq!(world.admin().get("/api/v1/decisions/export?masked=true").await.text, text);
     world.end().await;
 }
