@@ -44,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
 
     for round in 1..=3 {
         let ran = seen.ran.load(Ordering::Relaxed);
+        let cpu = server.cpu_ms()?;
         let asked = Instant::now();
         let group = ask_all(&server).await?;
         let recorded = seconds(asked);
@@ -52,11 +53,13 @@ async fn main() -> anyhow::Result<()> {
         }
         let delivered = seconds(asked);
         settled(&server, &group).await?;
+        let every_result = seconds(asked);
         println!(
             "{}",
             json!({
                 "name": format!("hub: one command to all, round {round}"), "n": n,
-                "recorded_s": recorded, "ran_s": delivered, "every_result_s": seconds(asked),
+                "recorded_s": recorded, "ran_s": delivered, "every_result_s": every_result,
+                "server_cpu_s": (server.cpu_ms()? - cpu) as f64 / 1000.0,
             })
         );
     }
