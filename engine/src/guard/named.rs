@@ -94,10 +94,10 @@ impl Named {
         for part in expr.subexpressions() {
             match part.expr_kind() {
                 ExprKind::Lit(Literal::String(text)) => *all.entry(text.to_string()).or_default() += 1,
-                ExprKind::Lit(Literal::EntityUID(uid)) => {
-                    if !OPEN_TYPES.contains(&uid.entity_type().to_string().as_str()) {
-                        self.words.insert(AsRef::<str>::as_ref(uid.eid()).to_owned());
-                    }
+                ExprKind::Lit(Literal::EntityUID(uid))
+                    if !OPEN_TYPES.contains(&uid.entity_type().to_string().as_str()) =>
+                {
+                    self.words.insert(AsRef::<str>::as_ref(uid.eid()).to_owned());
                 }
                 ExprKind::BinaryApp { arg1, arg2, .. } => {
                     for (one, other) in [(arg1, arg2), (arg2, arg1)] {
