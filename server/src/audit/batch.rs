@@ -74,16 +74,16 @@ impl Batch {
     /// Adds an entry and tells its index, which holds if the write does.
     pub fn entry(&mut self, draft: Draft) -> Result<u64, WriteFault> {
         let index = self.base + self.leaves.len() as u64;
-        let body = self.rows.place_json(&draft.leaf(index, self.at_ms)?)?;
-        if body.1 > LONGEST_ENTRY {
-            return Err(WriteFault::TooLong { bytes: body.1 as usize, limit: LONGEST_ENTRY as usize });
+        let (body, json) = self.rows.place_json(&store::INSERT_BODY, &draft.leaf(index, self.at_ms)?)?;
+        if body.bytes() > LONGEST_ENTRY {
+            return Err(WriteFault::TooLong { bytes: json.len(), limit: LONGEST_ENTRY as usize });
         }
-        let hash = leaf_hash(self.rows.at(body));
-        let Place(at, _) = self.rows.place(hash.as_bytes());
+        let hash = leaf_hash(json);
         let Draft { kind, actor, subject, command, probe, tenant, .. } = draft;
-        let row = (index, at, self.at_ms, kind, actor, subject, command, probe, tenant);
-        self.rows.push(&store::INSERT_ENTRY, &row)?;
-        self.rows.push(&store::INSERT_BODY, &(index, body.0, body.1))?;
+        let leaf = hex::encode(hash.as_bytes());
+        self.rows
+            .push(&store::INSERT_ENTRY, &(index, leaf, self.at_ms, kind, actor, subject, command, probe, tenant))?;
+        self.rows.push(&store::INSERT_BODY, &(index, body))?;
         self.leaves.push(hash);
         Ok(index)
     }
@@ -94,9 +94,9 @@ impl Batch {
         self.rows.push(bulk, row)
     }
 
-    /// Puts a long text where rows of this part can point to it.
-    pub fn place(&mut self, text: &str) -> Place {
-        self.rows.place(text.as_bytes())
+    /// Puts a long text where rows of `bulk` can point to it.
+    pub fn place(&mut self, bulk: &'static Bulk, text: &str) -> Place {
+        self.rows.place(bulk, text)
     }
 
     /// The time of this write, as the caller gave it.
@@ -146,16 +146,23 @@ impl Batch {
 
     /// Writes what has gathered, the log's new head and nodes with it, and commits.
     pub(super) async fn commit(&mut self, nodes: &[(Node, Hash)], head: Option<&Head>) -> Result<(), DbFault> {
-        for (node, hash) in nodes {
-            let Place(at, _) = self.rows.place(hash.as_bytes());
-            let row = store::node_row(*node, at);
-            self.rows.push(&store::INSERT_NODE, &row).map_err(|fault| DbFault::Corrupt(protocol(&fault)))?;
-        }
+        let added = self.add_log(nodes, head);
+        added.map_err(|fault| DbFault::Corrupt(sqlx::Error::Protocol(fault.to_string())))?;
         if !self.begun && self.rows.is_empty() {
             return Ok(());
         }
-        let (rows, heap, parameters) = self.rows.take();
-        Ok(store::write_group(&mut self.connection, self.begun, &rows, heap, parameters, head).await?)
+        Ok(store::write_group(&mut self.connection, self.begun, self.rows.take()).await?)
+    }
+
+    fn add_log(&mut self, nodes: &[(Node, Hash)], head: Option<&Head>) -> Result<(), WriteFault> {
+        for (node, hash) in nodes {
+            self.rows.push(&store::INSERT_NODE, &store::node_row(*node, hash))?;
+        }
+        if let Some(Head { size, root, note, at_ms }) = head {
+            let row = (size, hex::encode(root.as_bytes()), at_ms, &**note);
+            self.rows.push(&store::INSERT_CHECKPOINT, &row)?;
+        }
+        Ok(())
     }
 
     pub(super) fn leaves(&self) -> &[Hash] {
@@ -172,8 +179,4 @@ impl Batch {
     pub(super) fn raw(&mut self) -> &mut SqliteConnection {
         &mut self.connection
     }
-}
-
-fn protocol(fault: &WriteFault) -> sqlx::Error {
-    sqlx::Error::Protocol(fault.to_string())
 }

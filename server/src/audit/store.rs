@@ -1,15 +1,14 @@
 //! All SQL of the audit log: its tables are `audit_*`, and nobody else speaks to them.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use legator_engine::tlog::{Hash, Node};
+use serde::Serialize;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Error, QueryBuilder, Row, query, query_as, query_scalar, query_with};
 
-use super::Head;
 use super::query::{Entry, Filter};
-use super::rows::Bulk;
+use super::rows::{Bulk, Script, Value};
 
 /// Levels of the tree between two stored ones. Above the leaves only every eighth level is stored; the rest is hashed when asked.
 const STRIDE: u8 = 8;
@@ -49,77 +48,56 @@ async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(),
     query(sql).execute(connection).await.map(drop)
 }
 
-/// Rows of `[index, hash_at, at, kind, actor, subject, command, probe, tenant]`. The log comes after what it speaks of.
+/// Rows of `[index, hash, at, kind, actor, subject, command, probe, tenant]`. The log comes after what it speaks of.
 pub(super) static INSERT_ENTRY: Bulk = Bulk {
     rank: 250,
     sql: "\
 INSERT INTO audit_entry (position, leaf_hash, at, kind, actor, subject, command, probe, tenant) \
-SELECT value->>0, substr({heap}, value->>1, 32), value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, \
+SELECT value->>0, unhex(value->>1), value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, \
 value->>8 FROM json_each({rows})",
 };
 
-/// Rows of `[index, from, bytes]`.
+/// Rows of `[index, json]`.
 pub(super) static INSERT_BODY: Bulk = Bulk {
     rank: 251,
     sql: "\
 INSERT INTO audit_body (position, json) \
-SELECT value->>0, CAST(substr({heap}, value->>1, value->>2) AS TEXT) FROM json_each({rows})",
+SELECT value->>0, CAST(substr({heap}, value->>'$[1][0]', value->>'$[1][1]') AS TEXT) FROM json_each({rows})",
 };
 
-/// Rows of `[level, position, hash_at]`.
+/// Rows of `[level, position, hash]`.
 pub(super) static INSERT_NODE: Bulk = Bulk {
     rank: 252,
     sql: "\
 INSERT INTO audit_node (level, position, hash) \
-SELECT value->>0, value->>1, substr({heap}, value->>2, 32) FROM json_each({rows})",
+SELECT value->>0, value->>1, unhex(value->>2) FROM json_each({rows})",
 };
 
-pub(super) const fn node_row(node: Node, hash_at: u64) -> (u8, u64, u64) {
-    (node.level / STRIDE, node.index, hash_at)
+/// Rows of `[size, root, at, note]`: the newest head, after all that it covers.
+pub(super) static INSERT_CHECKPOINT: Bulk = Bulk {
+    rank: 253,
+    sql: "\
+INSERT INTO audit_checkpoint (size, root, at, note) \
+SELECT value->>0, unhex(value->>1), value->>2, value->>3 FROM json_each({rows})",
+};
+
+pub(super) fn node_row(node: Node, hash: &Hash) -> impl Serialize {
+    (node.level / STRIDE, node.index, hex::encode(hash.as_bytes()))
 }
 
 /// Everything of one group, and its commit, as one text of statements: one hand-over to the database's thread.
-pub(super) async fn write_group(
-    connection: &mut SqliteConnection,
-    begun: bool,
-    rows: &str,
-    heap: Vec<u8>,
-    parameters: Vec<String>,
-    head: Option<&Head>,
-) -> Result<(), Error> {
-    let mut sql = String::with_capacity(rows.len() + 256);
-    if !begun {
-        sql.push_str("BEGIN IMMEDIATE;");
-    }
-    sql.push_str(rows);
+pub(super) async fn write_group(connection: &mut SqliteConnection, begun: bool, script: Script) -> Result<(), Error> {
+    let begin = if begun { "" } else { "BEGIN IMMEDIATE;" };
     let mut values = SqliteArguments::default();
-    let mut last = 1;
-    values.add(heap).map_err(Error::Encode)?;
-    for rows in parameters {
-        last += 1;
-        values.add(rows).map_err(Error::Encode)?;
+    for value in script.values {
+        match value {
+            Value::Rows(json) => values.add(json),
+            Value::Heap(bytes) => values.add(bytes),
+        }
+        .map_err(Error::Encode)?;
     }
-    if let Some(head) = head {
-        // INVARIANT: writing to a `String` does not fail.
-        let _ = write!(
-            sql,
-            "INSERT INTO audit_checkpoint (size, root, at, note) VALUES (?{}, ?{}, ?{}, ?{});",
-            last + 1,
-            last + 2,
-            last + 3,
-            last + 4
-        );
-        bind_checkpoint(&mut values, head).map_err(Error::Encode)?;
-    }
-    sql.push_str("COMMIT");
+    let sql = format!("{begin}{}COMMIT", script.sql);
     query_with(AssertSqlSafe(sql), values).execute(connection).await.map(drop)
-}
-
-fn bind_checkpoint(values: &mut SqliteArguments, head: &Head) -> Result<(), sqlx::error::BoxDynError> {
-    values.add(head.size as i64)?;
-    values.add(head.root.as_bytes().as_slice())?;
-    values.add(head.at_ms)?;
-    values.add(&*head.note)
 }
 
 /// A row of `audit_checkpoint`.

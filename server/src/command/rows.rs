@@ -21,7 +21,7 @@ impl Shared {
             Some((placed, places)) if Arc::ptr_eq(placed, texts) => *places,
             _ => {
                 let Texts { principal, spec, line, context } = &**texts;
-                let places = [principal, spec, line, context].map(|text| batch.place(text));
+                let places = [principal, spec, line, context].map(|text| batch.place(&store::INSERT_COMMAND, text));
                 self.0 = Some((Arc::clone(texts), places));
                 places
             }
@@ -88,19 +88,19 @@ pub struct Decided {
 
 impl Decided {
     pub fn push(&self, batch: &mut Batch, shared: &mut Shared) -> Result<(), WriteFault> {
-        let order = self.order.as_deref().map(|order| batch.place(order));
-        match (&self.new, order) {
-            (Some(new), order) => new.push(batch, shared, order, self.at)?,
-            (None, order) => {
-                let ended_at = self.state.ended().then_some(self.at);
-                let row = (self.command, self.state.as_str(), self.approval, ended_at);
-                batch.push(&store::JUDGE_AGAIN, &row)?;
-                if let Some(order) = order {
-                    batch.push(&store::CLEAR, &(self.command, order, self.at))?;
-                }
+        if let Some(new) = &self.new {
+            let order = self.order.as_deref().map(|order| batch.place(&store::INSERT_COMMAND, order));
+            new.push(batch, shared, order, self.at)?;
+        } else {
+            let ended_at = self.state.ended().then_some(self.at);
+            let row = (self.command, self.state.as_str(), self.approval, ended_at);
+            batch.push(&store::JUDGE_AGAIN, &row)?;
+            if let Some(order) = &self.order {
+                let order = batch.place(&store::CLEAR, order);
+                batch.push(&store::CLEAR, &(self.command, order, self.at))?;
             }
         }
-        let (facts, decision) = (batch.place(&self.facts), batch.place(&self.decision));
+        let [facts, decision] = [&self.facts, &self.decision].map(|text| batch.place(&store::INSERT_DECISION, text));
         let row = (self.command, self.n, self.at, &self.revision, self.outcome, facts, decision);
         batch.push(&store::INSERT_DECISION, &row)
     }
@@ -127,7 +127,7 @@ impl Event {
     }
 
     pub fn push(&self, batch: &mut Batch) -> Result<(), WriteFault> {
-        let body = batch.place(&self.body);
+        let body = batch.place(&store::INSERT_EVENT, &self.body);
         batch.push(&store::INSERT_EVENT, &(self.command, self.seq, self.at, self.kind, self.chunk, body))
     }
 }
@@ -145,7 +145,7 @@ pub fn push_ended(
     at: i64,
     ended: &Value,
 ) -> Result<(), WriteFault> {
-    let ended = batch.place(&ended.to_string());
+    let ended = batch.place(&store::END, &ended.to_string());
     batch.push(&store::END, &(command, state.as_str(), at, ended))
 }
 
