@@ -92,7 +92,7 @@ pub enum Command {
     Keys(people::Keys),
     /// The audit log: read, follow, verify, export, prove.
     Audit(audit::Audit),
-    /// Policy as code: make, check, test, compare and build bundles; publish them, put them in force, take them back.
+    /// Policy as code: make, check, test, compare and build bundles; publish, replay and shadow them, put them in force.
     Bundle(bundle::Bundle),
     /// The same as `bundle check`.
     #[command(hide = true)]

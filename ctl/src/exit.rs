@@ -21,6 +21,7 @@ impl Exit {
     pub const FORBIDDEN: Self = Self(7);
     pub const UNREACHABLE: Self = Self(8);
     pub const NOT_RUN: Self = Self(9);
+    pub const BUDGET: Self = Self(11);
     pub const TIMED_OUT: Self = Self(124);
     pub const INTERRUPTED: Self = Self(130);
 }
@@ -37,6 +38,7 @@ pub const EXIT_CODES: &[(Exit, &str)] = &[
     (Exit::FORBIDDEN, "not signed in, or not allowed to do this"),
     (Exit::UNREACHABLE, "the server cannot be reached, or its certificate is not the pinned one"),
     (Exit::NOT_RUN, "the command was refused by the probe, expired, canceled or lost"),
+    (Exit::BUDGET, "the bundle changes more than its merge budget allows"),
     (Exit::TIMED_OUT, "the command, or the wait for it, took too long"),
     (Exit::INTERRUPTED, "interrupted here; the command goes on"),
 ];

@@ -114,6 +114,11 @@ impl Server {
         self.send(Method::DELETE, path, &[], None, &[], Some(PROMPT)).await.map(drop)
     }
 
+    /// A long text, as it comes.
+    pub async fn stream_text(&self, path: &[&str], query: Query<'_>) -> Result<Response, Failure> {
+        self.send(Method::GET, path, query, None, &[], None).await
+    }
+
     /// An event stream, from the beginning or after the event with this id.
     pub async fn stream(&self, path: &[&str], last: Option<&str>) -> Result<Response, Failure> {
         let mut headers = vec![("Accept", "text/event-stream")];

@@ -18,6 +18,7 @@ pub mod lint;
 mod mutants;
 mod parallel;
 mod rationale;
+pub mod replay;
 mod script;
 pub mod tlog;
 

@@ -30,12 +30,19 @@ async fn main() -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     for callers in [1, 16, 64] {
-        println!("{}", round(&server, &probe, callers).await?);
+        println!("{}", round(&server, &probe, callers, "").await?);
+    }
+    // The same with a bundle in the shadow: the live one, so that both decide the same amount.
+    let shadow = format!("{}/api/v1/bundles/live/shadow", server.base);
+    let answer = reqwest::Client::new().post(shadow).bearer_auth(&server.key).send().await?;
+    anyhow::ensure!(answer.status().is_success(), "{}", answer.text().await?);
+    for callers in [1, 64] {
+        println!("{}", round(&server, &probe, callers, ", with a shadow").await?);
     }
     server.kill()
 }
 
-async fn round(server: &BenchServer, probe: &str, callers: usize) -> anyhow::Result<serde_json::Value> {
+async fn round(server: &BenchServer, probe: &str, callers: usize, how: &str) -> anyhow::Result<serde_json::Value> {
     let url = format!("{}/api/v1/probes/{probe}/command?wait=true", server.base);
     let stop = Arc::new(AtomicBool::new(false));
     let cpu = server.cpu_ms()?;
@@ -68,7 +75,7 @@ async fn round(server: &BenchServer, probe: &str, callers: usize) -> anyhow::Res
     let ms = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
     let commands = took.len();
     Ok(json!({
-        "name": format!("road: {callers} callers"),
+        "name": format!("road: {callers} callers{how}"),
         "n": commands,
         "per_s": (commands as f64 / wall) as u64,
         "p50_ms": (ms(0.5) * 100.0).round() / 100.0,

@@ -19,6 +19,7 @@ use crate::fleet::Fleet;
 use crate::hub::{Hub, SessionEnd, Switchboard};
 use crate::identity::{self, Identity, SessionLimits, Trickle};
 use crate::policy::{self, Activations, Ceilings, Policy, Source};
+use crate::replay::{self, Replays};
 use crate::telemetry::{By, Metrics};
 use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
@@ -37,6 +38,7 @@ pub struct App {
     pub approvals: Approvals,
     pub hub: Hub,
     pub road: Road,
+    pub replays: Replays,
     strangers: Arc<Trickle>,
 }
 
@@ -91,7 +93,7 @@ impl App {
         let (capacity, hub) = (Capacity::default(), Hub::default());
         let needs = Needs {
             clock: clock.clone(),
-            db,
+            db: db.clone(),
             ledger: ledger.clone(),
             events: events.clone(),
             metrics: metrics.clone(),
@@ -104,6 +106,17 @@ impl App {
             bundle: policy.watch(),
         };
         let road = Road::open(needs).await?;
+        let needs = replay::Needs {
+            clock: clock.clone(),
+            db,
+            ledger: ledger.clone(),
+            events: events.clone(),
+            metrics: metrics.clone(),
+            policy: policy.clone(),
+            road: road.clone(),
+            mask_key: key_file(&data.join("mask.key"), &clock)?,
+        };
+        let replays = Replays::open(needs).await?;
 
         let first_key = identity.bootstrap().await?.map(|minted| minted.text);
         if let Some(key) = &first_key {
@@ -125,6 +138,7 @@ impl App {
             approvals,
             hub,
             road,
+            replays,
             strangers: Arc::default(),
         };
         app.start();
@@ -151,6 +165,8 @@ impl App {
         tokio::spawn(command::reconcile_held(self.road.clone()));
         tokio::spawn(command::reconcile_queued(self.road.clone()));
         tokio::spawn(command::reconcile_outbox(self.road.clone()));
+        tokio::spawn(replay::work(self.replays.clone()));
+        tokio::spawn(replay::keep_shadow(self.replays.clone()));
         tokio::spawn(hand_out_checkpoints(self.clone()));
         tokio::spawn(end_sessions(self.clone()));
         tokio::spawn(remember_uses(self.identity.clone()));

@@ -24,6 +24,7 @@ pub mod hub;
 pub mod command;
 pub mod policy;
 // 5
+pub mod replay;
 pub mod timeline;
 // 7
 pub mod app;

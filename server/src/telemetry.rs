@@ -46,6 +46,12 @@ pub struct Counted {
     pub bundle_refused: Counter,
     /// 1 while the audit log can be written.
     pub log_writable: Gauge,
+    /// Judgements that a shadowing bundle made too, by how its answer compares.
+    pub shadowed: Family<By, Counter>,
+    /// Judgements that the shadow had no time for, or broke on.
+    pub shadow_missed: Family<By, Counter>,
+    /// 1 while a bundle decides in the shadow.
+    pub shadow_on: Gauge,
     /// Decisions that the scope index and plain Cedar answered differently. Anything but 0 is a fault.
     pub index_mismatches: Counter<u64, AtomicU64>,
 }
@@ -65,6 +71,9 @@ impl Metrics {
             log_seconds: seconds(),
             bundle_refused: Counter::default(),
             log_writable: Gauge::default(),
+            shadowed: Family::default(),
+            shadow_missed: Family::default(),
+            shadow_on: Gauge::default(),
             index_mismatches: Counter::default(),
         };
         let registry = &mut counted.registry;
@@ -78,6 +87,9 @@ impl Metrics {
         registry.register_with_unit("log_write", "Time to durable", Unit::Seconds, counted.log_seconds.clone());
         registry.register("bundles_refused", "Bundles that had faults", counted.bundle_refused.clone());
         registry.register("log_writable", "1 while the audit log can be written", counted.log_writable.clone());
+        registry.register("shadow_decisions", "Judgements in the shadow, by comparison", counted.shadowed.clone());
+        registry.register("shadow_missed", "Judgements that the shadow missed, by why", counted.shadow_missed.clone());
+        registry.register("shadow_on", "1 while a bundle decides in the shadow", counted.shadow_on.clone());
         registry.register(
             "index_mismatches",
             "Decisions that differ from plain Cedar",

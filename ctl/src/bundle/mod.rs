@@ -1,15 +1,21 @@
 //! `legatorctl bundle …`: policy as code, offline on a folder, and its revisions on a server. One file for each subcommand.
 //! Never: talks to a server, but where a subcommand says so.
 
+
+mod activate;
+mod budget;
 mod build;
+mod candidate;
 mod check;
 mod cover;
 mod diff;
 mod explain;
+mod facts;
 mod findings;
 mod fmt;
 mod gate;
 mod git;
+mod history;
 mod init;
 mod junit;
 mod key;
@@ -17,10 +23,9 @@ mod lint;
 mod loaded;
 mod mutants;
 mod progress;
-mod activate;
-mod check;
-mod history;
 mod publish;
+mod replay;
+mod shadow;
 mod source;
 mod test;
 
@@ -31,7 +36,7 @@ use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 use crate::server::Server;
 
-/// Policy as code: make, check, test, compare and build bundles; publish them, put them in force, take them back.
+/// Policy as code: make, check, test, compare and build bundles; publish, replay and shadow them, put them in force.
 #[derive(Args)]
 pub struct Bundle {
     #[command(subcommand)]
@@ -61,6 +66,10 @@ enum One {
     Show(history::Show),
     /// Where the server's bundles come from by themselves, and how it stands with that.
     Source,
+    Replay(Box<replay::Replay>),
+    Replays(replay::Replays),
+    Shadow(shadow::Shadow),
+    Facts(facts::Facts),
 }
 
 impl Bundle {
@@ -86,6 +95,10 @@ impl Bundle {
             One::List(list) => list.obey(&server()?, screen).await,
             One::Show(show) => show.obey(&server()?, screen).await,
             One::Source => history::source(&server()?, screen).await,
+            One::Replay(replay) => replay.obey(server, screen).await,
+            One::Replays(replays) => replays.obey(&server()?, screen).await,
+            One::Shadow(shadow) => shadow.obey(&server()?, screen).await,
+            One::Facts(facts) => facts.obey(&server()?, screen).await,
         }
     }
 }

@@ -8,6 +8,8 @@ mod help;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod replaying;
+#[cfg(test)]
 mod revisions;
 #[cfg(test)]
 mod rules;

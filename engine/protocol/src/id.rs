@@ -100,6 +100,8 @@ typed_id! {
     SessionId => "ses",
     /// A run of a job.
     RunId => "run",
+    /// A replay of recorded decisions.
+    ReplayId => "rpl",
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod clause;
 mod conform;
 mod counterfactual;
+mod named;
 mod observe;
 mod people;
 pub(crate) mod policy;

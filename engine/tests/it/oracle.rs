@@ -92,7 +92,7 @@ fn condition(approvals: bool) -> impl Strategy<Value = String> {
     prop::collection::vec(select(atoms), 1..3).prop_map(|atoms| atoms.join(" && "))
 }
 
-fn policy() -> impl Strategy<Value = String> {
+pub fn policy() -> impl Strategy<Value = String> {
     (any::<bool>(), principal_scope(), action_scope(), resource_scope()).prop_flat_map(
         |(permit, principal, (action, approvals), resource)| {
             let effect = if permit { "permit" } else { "forbid" };
@@ -112,7 +112,7 @@ fn some(names: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
     subsequence(names, 0..=names.len()).prop_map(|some| some.into_iter().map(str::to_owned).collect())
 }
 
-fn request() -> impl Strategy<Value = Facts> {
+pub fn request() -> impl Strategy<Value = Facts> {
     let principal = (
         select(vec![PrincipalKind::User, PrincipalKind::Agent]),
         select(vec!["u1", "u2"]),
@@ -170,7 +170,7 @@ fn comparable(decision: Decision) -> Decision {
 }
 
 /// A bundle of these policies, without those that can never apply (`context.mfa && !context.mfa`): no bundle takes them.
-fn possible(list: &[String]) -> Bundle {
+pub fn possible(list: &[String]) -> Bundle {
     let mut named: Vec<(String, String)> =
         (0..).zip(list).map(|(n, text)| (format!("policy-{n}"), text.clone())).collect();
     loop {
@@ -194,7 +194,7 @@ fn compare(bundle: &Bundle, facts: &Facts) -> Result<&'static str, TestCaseError
 }
 
 /// Bundles to compare on, 40 requests each: few here, and as many as `PROPTEST_CASES` says elsewhere.
-fn cases() -> u32 {
+pub fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 

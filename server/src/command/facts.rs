@@ -12,7 +12,7 @@ use crate::fleet::{Probe, percent};
 use crate::telemetry::By;
 
 /// The longest that a command may wait before it starts.
-const MAX_TTL_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+pub(super) const MAX_TTL_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// One decision in this many is made a second time without the index, and both have to agree.
 const CROSS_CHECK: u128 = 1000;

@@ -14,6 +14,7 @@ mod cancel;
 mod facts;
 mod hear;
 mod held;
+mod judgements;
 mod life;
 mod outbox;
 mod queued;
@@ -22,6 +23,7 @@ mod rows;
 mod seal;
 mod stages;
 mod store;
+mod tap;
 mod timeline;
 
 use std::collections::HashSet;
@@ -34,12 +36,14 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 pub use self::held::reconcile_held;
+pub use self::judgements::{Judgement, Stretch};
 pub use self::life::State;
 pub use self::outbox::reconcile_outbox;
 pub use self::queued::reconcile_queued;
 pub use self::seal::{Keyring, KeyringFault};
 pub use self::stages::{Cleared, Idempotency, Intent, Judged, Proposal, Recorded, Sealed};
 pub use self::store::{CommandRow, DecisionRow, EventRow, Query};
+pub use self::tap::{Heard, Tap};
 pub use self::timeline::Output;
 
 use self::life::OpenCommands;
@@ -80,6 +84,7 @@ struct Inner {
     keyring: Keyring,
     bundle: watch::Receiver<Arc<Bundle>>,
     open: Mutex<OpenCommands>,
+    tap: Tap,
     /// Idempotency keys whose first request is still on its way into the database.
     answering: Mutex<HashSet<(String, String)>>,
 }
@@ -138,7 +143,7 @@ impl Road {
         let Needs { clock, db, ledger, events, metrics, identity, fleet, approvals, capacity, hub, vault, bundle } =
             needs;
         let keyring = Keyring::new(clock.clone(), fleet.clone(), vault);
-        let (open, answering) = (Mutex::default(), Mutex::default());
+        let (open, answering, tap) = (Mutex::default(), Mutex::default(), Tap::default());
         let inner = Inner {
             clock,
             db,
@@ -153,6 +158,7 @@ impl Road {
             keyring,
             bundle,
             open,
+            tap,
             answering,
         };
         let road = Self(Arc::new(inner));
@@ -215,6 +221,7 @@ impl Road {
     async fn walk(&self, proposals: Vec<Proposal>) -> Result<Vec<Receipt>, CommandFault> {
         let judged = self.judge(proposals);
         let recorded = self.record(judged).await?; // no record, no effect
+        self.tell(&recorded);
         let mut receipts = Vec::with_capacity(recorded.len());
         for recorded in recorded {
             receipts.push(match recorded.outcome() {

@@ -6,6 +6,7 @@ use legator_protocol::{ApprovalId, CommandId, CommandSpec, ProbeId};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
+use super::judgements::{Judgement, Stretch};
 use super::life::State;
 use crate::audit::Bulk;
 use crate::db::{Db, DbFault};
@@ -207,6 +208,36 @@ pub async fn newest_decision(db: &Db, id: CommandId) -> Result<Option<DecisionRo
     row.as_ref().map(decision).transpose()
 }
 
+/// Judgements of a time, behind a command and a number, of commands before `end`.
+pub async fn judgements(
+    db: &Db,
+    stretch: Stretch,
+    after: &(String, u32),
+    end: &str,
+    limit: u32,
+) -> Result<Vec<Judgement>, DbFault> {
+    let select = sqlx::query(
+        "SELECT command, n, at, facts, decision FROM command_decision \
+         WHERE (command, n) > (?, ?) AND command < ? AND at >= ? AND at < ? ORDER BY command, n LIMIT ?",
+    );
+    let select = select.bind(&after.0).bind(after.1).bind(end).bind(stretch.since).bind(stretch.until).bind(limit);
+    select.fetch_all(db.reads()).await?.iter().map(judged).collect()
+}
+
+pub async fn count_judgements(db: &Db, stretch: Stretch, first: &str, end: &str) -> Result<u64, DbFault> {
+    let select = sqlx::query_scalar::<_, i64>(
+        "SELECT count(*) FROM command_decision WHERE command >= ? AND command < ? AND at >= ? AND at < ?",
+    );
+    let count = select.bind(first).bind(end).bind(stretch.since).bind(stretch.until).fetch_one(db.reads()).await?;
+    Ok(count.max(0).cast_unsigned())
+}
+
+pub async fn judgement(db: &Db, command: &str, n: u32) -> Result<Option<Judgement>, DbFault> {
+    let select =
+        sqlx::query("SELECT command, n, at, facts, decision FROM command_decision WHERE command = ? AND n = ?");
+    select.bind(command).bind(n).fetch_optional(db.reads()).await?.as_ref().map(judged).transpose()
+}
+
 pub async fn events(db: &Db, id: CommandId, after: u64, limit: u32) -> Result<Vec<EventRow>, DbFault> {
     let select = sqlx::query(
         "SELECT seq, at, kind, chunk, body FROM command_event WHERE command = ? AND seq > ? ORDER BY seq LIMIT ?",
@@ -252,6 +283,16 @@ fn decision(row: &SqliteRow) -> Result<DecisionRow, DbFault> {
         revision: row.try_get(2)?,
         facts: DbFault::column("command_decision.facts", serde_json::from_str(row.try_get(3)?))?,
         decision: DbFault::column("command_decision.decision", serde_json::from_str(row.try_get(4)?))?,
+    })
+}
+
+fn judged(row: &SqliteRow) -> Result<Judgement, DbFault> {
+    Ok(Judgement {
+        command: row.try_get(0)?,
+        n: row.try_get(1)?,
+        at: row.try_get(2)?,
+        facts: row.try_get(3)?,
+        decision: row.try_get(4)?,
     })
 }
 

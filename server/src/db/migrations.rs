@@ -16,6 +16,7 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (6, "command", include_str!("../../migrations/0006_command.sql")),
     (7, "revisions", include_str!("../../migrations/0007_revisions.sql")),
     (8, "activation_approvals", include_str!("../../migrations/0008_activation_approvals.sql")),
+    (10, "replay", include_str!("../../migrations/0010_replay.sql")),
     (20, "sign_in", include_str!("../../migrations/0020_sign_in.sql")),
 ];
 

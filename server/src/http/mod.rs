@@ -24,11 +24,12 @@ use crate::identity::api::IdentityApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
 use crate::policy::api::{BundlesApi, PolicyApi, TemplatesApi, WebhookApi};
+use crate::replay::api::ReplayApi;
 use crate::timeline::api::TimelineApi;
 
 /// Every operation, in the order in which the documentation shows them.
 fn apis(app: &App) -> impl OpenApi + use<> {
-    let App { identity, fleet, policy, capacity, approvals, road, ledger, events, metrics, .. } = app.clone();
+    let App { identity, fleet, policy, capacity, approvals, road, replays, ledger, events, metrics, .. } = app.clone();
     (
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
@@ -38,6 +39,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         BundlesApi { activations: app.activations() },
         TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
         WebhookApi { policy },
+        ReplayApi { replays, identity: identity.clone() },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },
         events::EventsApi { events, identity: identity.clone() },

@@ -65,6 +65,10 @@ acts! {
     PublishBundle => "publishBundle",
     /// Make another revision decide.
     ActivateBundle => "activateBundle",
+    /// Decide recorded decisions again under another bundle.
+    ReplayDecisions => "replayDecisions",
+    /// Let a bundle decide beside the active one.
+    ShadowBundle => "shadowBundle",
     /// Read and prove the audit log.
     ReadAudit => "readAudit",
     /// Read metrics.

@@ -68,6 +68,12 @@ pub struct Needs {
     pub clock: Clock,
 }
 
+/// The files of a revision that is kept; `None` for one that is not.
+pub async fn files_of(db: &Db, revision: &str) -> Result<Option<Files>, DbFault> {
+    let files = store::files(db, revision).await?;
+    Ok((!files.is_empty()).then_some(files))
+}
+
 /// How it stands.
 #[derive(Clone, Debug)]
 pub struct State {

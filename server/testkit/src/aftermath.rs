@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use legator_engine::{Bundle, Facts, decide};
+use legator_engine::Bundle;
+use legator_engine::replay::{Kind, Record, replay};
 use sqlx::Row as _;
 
 use crate::{Database, Person};
@@ -13,7 +14,7 @@ use crate::{Database, Person};
 /// Looks at a server's data; through its API as well, if it runs.
 pub async fn look_back(data: &Path, auditor: Option<&Person>) {
     let mut database = Database::open(&data.join("legator.db")).await;
-    every_decision_is_decided_again(&mut database).await;
+    every_decision_is_replayed_to_the_byte(&mut database).await;
     every_command_has_its_story(&mut database).await;
     if let Some(auditor) = auditor {
         let report = auditor.get("/api/v1/audit/verify").await.is(200);
@@ -23,13 +24,18 @@ pub async fn look_back(data: &Path, auditor: Option<&Person>) {
     }
 }
 
-async fn every_decision_is_decided_again(database: &mut Database) {
-    for row in database.rows("SELECT command, n, revision, facts, decision FROM command_decision").await {
-        let (command, n): (String, i64) = (row.get(0), row.get(1));
-        let facts: Facts = serde_json::from_str(row.get(3)).unwrap();
-        let bundle = bundle(database, row.get(2)).await;
-        assert_eq!(facts.canonical(), row.get::<String, _>(3), "the facts of {command}, judgement {n}");
-        assert_eq!(decide(&bundle, &facts).canonical(), row.get::<String, _>(4), "{command}, judgement {n}");
+/// The identity that replay promises: under the revision that made it, a decision comes out the same to the byte.
+async fn every_decision_is_replayed_to_the_byte(database: &mut Database) {
+    for row in database.rows("SELECT command, n, at, revision, facts, decision FROM command_decision").await {
+        let (command, n, at): (String, u32, i64) = (row.get(0), row.get(1), row.get(2));
+        let (facts, decision): (String, String) = (row.get(4), row.get(5));
+        let bundle = bundle(database, row.get(3)).await;
+        let which = format!("{command}, judgement {n}");
+        let record = Record::read(&command, n, at, &facts, &decision).unwrap_or_else(|why| panic!("{which}: {why}"));
+        assert_eq!(record.facts.canonical(), facts, "the facts of {which}");
+        let replayed = replay(&bundle, &record).unwrap_or_else(|why| panic!("{which}: {why}"));
+        assert_eq!(replayed.decision.canonical(), decision, "{which}");
+        assert_eq!((replayed.kind, replayed.identical), (Kind::Same, Some(true)), "{which}");
     }
 }
 

@@ -58,6 +58,8 @@ fn body(operation: &str) -> Value {
         "publish_bundle" => json!({ "files": { "../x": "" } }),
         "activate_bundle" | "roll_back_bundle" => json!({}),
         "write_policy" => json!({ "name": "../x", "source": "" }),
+        "replay_bundle" => json!({}),
+        "create_replay" | "start_shadow" => json!({ "revision": "nothing" }),
         "register_probe" => testkit::registration(&json!("lgt_x"), "web-9"),
         _ => Value::Null,
     }
@@ -91,6 +93,7 @@ async fn no_operation_answers_without_a_key_but_for_those_that_are_meant_to() {
             ("{tag}", "x".to_owned()),
             ("{index}", "0".to_owned()),
             ("{name}", "x".to_owned()),
+            ("{n}", "1".to_owned()),
         ]),
     );
     let mut open = Vec::new();
@@ -150,6 +153,7 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             ("{other}", "active".to_owned()),
             ("{path}", "policies%2Froles.cedar".to_owned()),
             ("{policy}", "nothing".to_owned()),
+            ("{n}", "1".to_owned()),
         ]);
         write!(table, "{:34}", operation.name).unwrap();
         for person in &people {

@@ -32,7 +32,11 @@ mod queue;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod road;
+#[cfg(test)]
+mod shadow;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]

@@ -13,7 +13,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("2", &["identity"]),
     ("3", &["approvals", "capacity", "cloud", "fleet", "hub", "models", "network"]),
     ("4", &["command", "policy"]),
-    ("5", &["alerts", "chat", "discovery", "jobs", "kubeflow", "timeline"]),
+    ("5", &["alerts", "chat", "discovery", "jobs", "kubeflow", "replay", "timeline"]),
     ("6", &["federation", "mcp", "notify"]),
     ("7", &["app"]),
     ("8", &["http"]),
