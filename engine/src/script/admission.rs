@@ -114,7 +114,7 @@ impl Admission {
             "admit",
             (request, load),
         );
-        let value = said.map_err(|error| Failure::of(&script.path, &error))?;
+        let value = said.map_err(|error| Failure::of(&script.path, &error).or_in("admit", &script.ast))?;
         let kind = value.type_name();
         value.try_cast::<Answer>().ok_or_else(|| Failure {
             message: format!(
@@ -157,7 +157,7 @@ impl Admission {
     }
 }
 
-fn engine(limits: &Limits, abort: Option<Abort>) -> Engine {
+pub(super) fn engine(limits: &Limits, abort: Option<Abort>) -> Engine {
     let mut engine = sandbox(limits, abort);
     engine.register_type_with_name::<Answer>("Answer");
     engine.register_fn("allow", || Answer { verdict: Verdict::Allow, reason: None });
@@ -203,6 +203,17 @@ impl Failure {
             what.truncate(cut);
         }
         Self { message: format!("`{path}`{place} failed: {what}"), at }
+    }
+
+    /// Rhai forgets the place where a limit was reached. Then the function that was called is the place.
+    fn or_in(mut self, entry: &str, ast: &AST) -> Self {
+        let defined = ast.shared_lib().iter_script_fn_info().find(|(_, _, name, ..)| *name == entry);
+        let position = defined.map_or(Position::NONE, |(.., def)| def.body.start_position());
+        if let (None, Some(line)) = (self.at, position.line()) {
+            let (line, column) = (small(line), small(position.position().unwrap_or(1)));
+            self.at = Some(Span { line, column, end_line: line, end_column: column + 1 });
+        }
+        self
     }
 }
 
