@@ -74,7 +74,7 @@ pub const CODES: &[Code] = &[
     error(
         "manifest-value",
         "A value of the manifest is out of bounds or of the wrong kind.",
-        "The help names the bounds.",
+        "`policies/bundle.toml` shows every key with its default.",
     ),
     error(
         "name-unknown",
@@ -92,13 +92,18 @@ pub const CODES: &[Code] = &[
     error("policy-duplicate", "Two policies have one name.", "Give one another `@id`."),
     error("policy-id", "A policy has no `@id`, and decisions could not name it.", "Write one above it."),
     error(
+        "policy-impossible",
+        "A policy can never apply: nothing is in its scope, or its conditions exclude each other.",
+        "Widen its scope, or take it out.",
+    ),
+    error(
         "policy-rationale",
         "A policy has no `@rationale`, and who is refused would not hear why.",
         "Write one above it.",
     ),
     error(
         "policy-schema",
-        "A policy speaks of what the schema does not know, or can never apply.",
+        "A policy speaks of what the schema does not know.",
         "`policies/README.md` lists what there is.",
     ),
     error("policy-syntax", "A policy cannot be read.", "Mend the place."),

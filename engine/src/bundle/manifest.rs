@@ -139,7 +139,11 @@ impl Manifest {
         }
         for (section, limits) in [("admission", &self.admission), ("alerts", &self.alerts), ("jobs", &self.jobs)] {
             if let Some(name) = limits.excessive() {
-                let help = format!("the most that a bundle may ask for is {:?}", Limits::MOST);
+                let Limits { operations, call_levels, string_bytes, array_items, map_items } = Limits::MOST;
+                let help = format!(
+                    "at most operations = {operations}, call_levels = {call_levels}, string_bytes = {string_bytes}, \
+                     array_items = {array_items}, map_items = {map_items}, and none is zero"
+                );
                 value(section, name, format!("`{name}` is zero or out of bounds"), help);
             }
         }

@@ -98,12 +98,14 @@ impl Guard {
             }
         }
         let said = Validator::new(vocabulary.schema.clone()).validate(&whole, ValidationMode::Strict);
+        let mut misfits = Vec::new();
         for error in said.validation_errors() {
-            faults.extend(misfit(files, &places, error.policy_id(), error));
+            misfits.extend(misfit(files, &places, error.policy_id(), error));
         }
         for warning in said.validation_warnings() {
-            faults.extend(misfit(files, &places, warning.policy_id(), warning));
+            misfits.extend(misfit(files, &places, warning.policy_id(), warning));
         }
+        faults.extend(essential(misfits));
         let slices = Slices::new(&vocabulary, &policies);
         Self { vocabulary: Arc::new(vocabulary), policies, slices, whole }
     }
@@ -273,6 +275,23 @@ fn truth(evaluator: &Evaluator<'_>, expr: &Expr, guardrail: &Guardrail) -> Resul
     }
 }
 
+/// Cedar says a mistake once for each kind of request that a policy covers, and that a policy with a mistake can never
+/// apply. A place is enough once, and what follows from a mistake is none of its own.
+fn essential(misfits: Vec<Fault>) -> Vec<Fault> {
+    let mut kept: Vec<Fault> = Vec::new();
+    let impossible = |fault: &Fault| &*fault.code == "policy-impossible";
+    let policy = |fault: &Fault| fault.message.split('`').nth(1).map(str::to_owned);
+    let wrong: BTreeSet<_> = misfits.iter().filter(|it| !impossible(it)).map(policy).collect();
+    for fault in misfits {
+        let follows = impossible(&fault) && wrong.contains(&policy(&fault));
+        let said = |it: &Fault| (&it.file, it.line, it.column) == (&fault.file, fault.line, fault.column);
+        if !follows && !kept.iter().any(said) {
+            kept.push(fault);
+        }
+    }
+    kept
+}
+
 /// Faults of a policy that parses, but says what the schema does not know.
 fn misfit(
     files: &BTreeMap<&str, &str>,
@@ -285,9 +304,15 @@ fn misfit(
     let text = files.get(info.file.as_str()).copied().unwrap_or_default();
     let faults = faults_of(&info.file, text, error, &format!("policy `{id}` does not fit the schema"));
     let faults = faults.into_iter().map(|fault| {
-        let help =
-            fault.help.clone().unwrap_or_else(|| "`policies/README.md` lists what a policy can speak of".to_owned());
-        fault.code("policy-schema").help(help)
+        let (code, help) = match fault.line {
+            0 => (
+                "policy-impossible",
+                "the schema says which principals and resources an action has, and what they have",
+            ),
+            _ => ("policy-schema", "`policies/README.md` lists what a policy can speak of"),
+        };
+        let help = fault.help.clone().unwrap_or_else(|| help.to_owned());
+        fault.code(code).help(help)
     });
     let (line, column) = (info.span.line, info.span.column);
     let placed = |fault: Fault| match fault.line {

@@ -128,7 +128,7 @@ impl Admission {
             "admit",
             (request, load),
         );
-        let value = said.map_err(|error| Failure::of(&script.path, &error))?;
+        let value = said.map_err(|error| Failure::of(&script.path, &error).or_in("admit", &script.ast))?;
         let kind = value.type_name();
         value.try_cast::<Answer>().ok_or_else(|| Failure {
             message: format!(
@@ -171,7 +171,7 @@ impl Admission {
     }
 }
 
-fn engine(limits: &Limits, abort: Option<Abort>) -> Engine {
+pub(super) fn engine(limits: &Limits, abort: Option<Abort>) -> Engine {
     let mut engine = sandbox(limits, abort);
     engine.register_type_with_name::<Answer>("Answer");
     engine.register_fn("allow", || Answer { verdict: Verdict::Allow, reason: None });

@@ -392,3 +392,24 @@ const CALLS: [(&str, &str); 9] = [
     ("emit", "call emit"),
     ("continue_as_new", "call continue_as_new"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::sandbox::Abort;
+
+    #[test]
+    fn what_admission_registers_is_its_vocabulary_and_nothing_else() {
+        let engine = crate::script::admission::engine(&Limits::default(), None::<Abort>);
+        let listed = |info: rhai::FuncInfo<'_>| Some((info.metadata.name.to_string(), info.metadata.num_params));
+        let all = engine.collect_fn_metadata(None, listed, true).into_iter();
+        let own: BTreeSet<(String, usize)> = all
+            .filter(|(name, arity)| !LANGUAGE.get(name).is_some_and(|arities| arities.contains(arity)))
+            .filter(|(name, _)| !name.contains('$') && !["sleep", "exit"].contains(&name.as_str()))
+            .collect();
+        let told = vocabulary::functions(ScriptKind::Admission).iter();
+        let told: BTreeSet<(String, usize)> =
+            told.flat_map(|it| it.arity.iter().map(|arity| (it.name.to_owned(), *arity))).collect();
+        assert_eq!(own, told);
+    }
+}

@@ -1,6 +1,6 @@
 //! Why a run of a script gave no answer, and where.
 
-use rhai::{EvalAltResult, Position};
+use rhai::{AST, EvalAltResult, Position};
 
 use crate::bundle::Fault;
 use crate::rationale::Span;
@@ -28,6 +28,17 @@ impl Failure {
             what.truncate(cut);
         }
         Self { message: format!("`{path}`{place} failed: {what}"), at }
+    }
+
+    /// Rhai forgets the place where a limit was reached. Then the function that was called is the place.
+    pub(super) fn or_in(mut self, entry: &str, ast: &AST) -> Self {
+        let defined = ast.shared_lib().iter_script_fn_info().find(|(_, _, name, ..)| *name == entry);
+        let position = defined.map_or(Position::NONE, |(.., def)| def.body.start_position());
+        if let (None, Some(line)) = (self.at, position.line()) {
+            let (line, column) = (small(line), small(position.position().unwrap_or(1)));
+            self.at = Some(Span { line, column, end_line: line, end_column: column + 1 });
+        }
+        self
     }
 
     /// The failure as a mistake of the script.

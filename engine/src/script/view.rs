@@ -176,12 +176,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_a_script_sees_is_documented() {
-        let readme = include_str!("../../../scripts/README.md");
-        let request = REQUEST.iter().map(|(name, _)| format!("`request.{name}`"));
-        let probe = PROBE.iter().map(|(name, _)| format!("`capacity.probe.{name}`"));
-        let group = GROUP.iter().map(|(name, _)| format!("`{name}`"));
-        let missing: Vec<String> = request.chain(probe).chain(group).filter(|name| !readme.contains(name)).collect();
-        assert_eq!(missing, Vec::<String>::new());
+    fn everything_that_a_script_sees_is_in_its_vocabulary_and_nothing_else() {
+        use std::collections::BTreeSet;
+
+        use crate::bundle::ScriptKind;
+        use crate::script::vocabulary::fields;
+        let own =
+            |prefix: &str, names: &[&str]| names.iter().map(|name| format!("{prefix}.{name}")).collect::<Vec<_>>();
+        let mut seen = BTreeSet::from(["capacity.known".to_owned()]);
+        seen.extend(own("request", &REQUEST.map(|(name, _)| name)));
+        seen.extend(own("capacity.probe", &PROBE.map(|(name, _)| name)));
+        seen.extend(own("capacity.fleet", &GROUP.map(|(name, _)| name)));
+        let told: BTreeSet<String> = fields(ScriptKind::Admission).iter().map(|field| field.path.to_owned()).collect();
+        assert_eq!(told, seen);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use legator_engine::bundle::codes::code;
-use legator_engine::{Bundle, Grade};
+use legator_engine::{Bundle, Fault, Grade};
 
 const CORPUS: &str = include_str!("../broken.txt");
 
@@ -48,9 +48,8 @@ fn corpus() -> Vec<Broken> {
     found
 }
 
-fn said(files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
-    let findings = Bundle::inspect(files).findings.into_iter();
-    let lines = findings.map(|it| {
+fn said(findings: Vec<Fault>) -> Vec<String> {
+    let lines = findings.into_iter().map(|it| {
         let help = it.help.unwrap_or_default().replace('\n', " ");
         format!("{} {}:{}:{} {help}", it.code, it.file, it.line, it.column)
     });
@@ -64,7 +63,7 @@ fn every_broken_bundle_is_refused_as_written_down() {
         let mut out = CORPUS.split("\n=== ").next().unwrap().to_owned();
         for broken in &corpus {
             let _ = write!(out, "\n=== {}\n{}", broken.name, broken.text.trim_end());
-            for line in said(&broken.files) {
+            for line in said(Bundle::inspect(&broken.files).findings) {
                 let _ = write!(out, "\n>>> {line}");
             }
             out.push('\n');
@@ -72,37 +71,23 @@ fn every_broken_bundle_is_refused_as_written_down() {
         std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broken.txt"), out).unwrap();
         return;
     }
-    for broken in &corpus {
-        assert_eq!(said(&broken.files), broken.expected, "{}", broken.name);
-    }
-}
-
-#[test]
-fn the_corpus_is_large_and_every_finding_has_a_place_and_a_help() {
-    let corpus = corpus();
     assert!(corpus.len() >= 60, "{} broken bundles", corpus.len());
     let names: BTreeSet<&str> = corpus.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names.len(), corpus.len(), "a name is there twice");
-    for broken in &corpus {
-        assert!(!broken.expected.is_empty(), "{} expects nothing", broken.name);
-        for finding in Bundle::inspect(&broken.files).findings {
-            assert!(finding.help.is_some(), "{}: {finding:?}", broken.name);
-            let code = code(&finding.code)
-                .unwrap_or_else(|| panic!("{}: `{}` is documented nowhere", broken.name, finding.code));
-            assert_eq!(code.grade, finding.grade, "{}: {finding:?}", broken.name);
-            // Where a line is named it is shown, with carets under the place.
-            assert!(finding.line == 0 || finding.snippet.contains('^'), "{}: {finding:?}", broken.name);
-        }
-    }
-}
-
-#[test]
-fn a_broken_bundle_does_not_load_and_a_warning_does_not_keep_one_from_loading() {
-    for broken in corpus() {
-        let looked = Bundle::inspect(&broken.files);
+    for Broken { name, files, expected, .. } in &corpus {
+        let looked = Bundle::inspect(files);
         let wrong = looked.findings.iter().any(|it| it.grade == Grade::Error);
-        assert_eq!(Bundle::load(&broken.files).is_err(), wrong, "{}", broken.name);
-        assert_eq!(looked.bundle.is_none(), wrong, "{}", broken.name);
+        assert_eq!(looked.bundle.is_none(), wrong, "{name}: an error keeps a bundle from loading, a warning does not");
+        for finding in &looked.findings {
+            assert!(finding.help.is_some(), "{name}: {finding:?}");
+            let code =
+                code(&finding.code).unwrap_or_else(|| panic!("{name}: `{}` is documented nowhere", finding.code));
+            assert_eq!(code.grade, finding.grade, "{name}: {finding:?}");
+            // Where a line is named it is shown, with carets under the place.
+            assert!(finding.line == 0 || finding.snippet.contains('^'), "{name}: {finding:?}");
+        }
+        assert!(!expected.is_empty(), "{name} expects nothing");
+        assert_eq!(said(looked.findings), *expected, "{name}");
     }
 }
 

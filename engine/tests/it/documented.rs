@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use cedar_policy::SchemaFragment;
+use legator_engine::ScriptKind;
 use serde_json::Value;
 
 use crate::shipped::shipped;
@@ -85,4 +86,55 @@ fn every_field_that_the_scripts_chapter_names_exists() {
     }
     let wrong = "fn admit(request, capacity) { let seen = request.moon; allow() }";
     assert_eq!(faults(&[("scripts/admission/a.rhai", wrong)]).len(), 1);
+}
+
+/// A part of a chapter that is written from the code, between two marks. `LEGATOR_BLESS=1` writes it.
+fn generated(chapter: &str, name: &str, wanted: &str) {
+    let path = format!("{}/../{chapter}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end of generated -->");
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{chapter} has no `{}`", begin.trim_end()));
+    let (written, after) = rest.split_once(end).unwrap();
+    if std::env::var_os("LEGATOR_BLESS").is_some() {
+        std::fs::write(&path, format!("{before}{begin}{wanted}{end}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(written, wanted, "{chapter} is older than the code; run this test with LEGATOR_BLESS=1");
+}
+
+fn code_table(codes: &[legator_engine::bundle::codes::Code]) -> String {
+    let row = |code: &legator_engine::bundle::codes::Code| {
+        format!("| `{}` | {} | {} | {} |\n", code.name, code.grade.as_str(), code.meaning, code.mend)
+    };
+    format!("| code | grade | means | mend |\n|---|---|---|---|\n{}", codes.iter().map(row).collect::<String>())
+}
+
+#[test]
+fn the_codes_of_check_are_in_the_policies_chapter() {
+    generated("policies/README.md", "check", &code_table(legator_engine::bundle::codes::CODES));
+}
+
+#[test]
+fn the_rules_of_lint_are_in_the_policies_chapter() {
+    generated("policies/README.md", "lint", &code_table(legator_engine::lint::RULES));
+}
+
+#[test]
+fn the_functions_of_each_kind_of_script_are_in_the_scripts_chapter() {
+    use legator_engine::vocabulary::functions;
+    let mut table = "| kind | call | |\n|---|---|---|\n".to_owned();
+    for kind in ScriptKind::ALL {
+        let folder = kind.folder().trim_start_matches("scripts/");
+        for function in functions(kind) {
+            table.push_str(&format!("| `{folder}` | `{}` | {} |\n", function.call, function.meaning));
+        }
+    }
+    generated("scripts/README.md", "functions", &table);
+}
+
+#[test]
+fn what_an_admission_script_sees_is_in_the_scripts_chapter() {
+    let row = |field: &legator_engine::vocabulary::Field| format!("| `{}` | {} |\n", field.path, field.meaning);
+    let rows: String = legator_engine::vocabulary::fields(ScriptKind::Admission).iter().map(row).collect();
+    generated("scripts/README.md", "fields", &format!("| field | |\n|---|---|\n{rows}"));
 }
