@@ -1,6 +1,8 @@
 //! The real binary, held against canned answers and against logs that were made here.
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod help;

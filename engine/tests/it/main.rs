@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails is a test that fails")]
 
 mod admission;
+mod cases;
+mod compared;
 mod covered;
 mod documented;
 mod explained;
