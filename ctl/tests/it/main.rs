@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 mod bundles;
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod help;

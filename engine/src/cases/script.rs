@@ -26,7 +26,7 @@ pub(crate) struct ScriptCase {
 #[derive(Clone)]
 enum Kind {
     Alert(AlertCase),
-    Job(JobCase),
+    Job(Box<JobCase>),
 }
 
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ pub(crate) fn parse_script(
     if file.starts_with("scripts/alerts/") {
         return parse(file, text, texts, |written: WrittenAlert| written.ready().map(Kind::Alert));
     }
-    parse(file, text, texts, |written: WrittenJob| written.ready().map(Kind::Job))
+    parse(file, text, texts, |written: WrittenJob| written.ready().map(|case| Kind::Job(Box::new(case))))
 }
 
 fn parse<T: DeserializeOwned + Tabular>(

@@ -6,6 +6,8 @@
 mod admission;
 mod archives;
 mod broken;
+mod cases;
+mod compared;
 mod covered;
 mod documented;
 mod explained;
