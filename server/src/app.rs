@@ -71,10 +71,7 @@ impl App {
             ledger: ledger.clone(),
             vault: vault.clone(),
             bundle: policy.watch(),
-            limits: SessionLimits {
-                idle_ms: i64::from(config.session_idle_s) * 1000,
-                longest_ms: i64::from(config.session_longest_s) * 1000,
-            },
+            limits: limits_of(config),
         };
         let identity = Identity::open(needs, data).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
@@ -121,6 +118,23 @@ impl App {
         };
         app.start();
         Ok(Built { app, certificate, first_key, setup_link })
+    }
+
+    /// A one-time link for an administrator who is locked out. It takes the data folder, and that no server runs on it.
+    pub async fn recover(config: &Config, clock: Clock, name: &str) -> anyhow::Result<Secret<String>> {
+        let data = config.data.as_path();
+        anyhow::ensure!(data.join("server.key").exists(), "`{}` is not the data folder of a server", data.display());
+        let db = Db::open(data).await?;
+        let vault = Vault::open(&data.join("server.key"), &clock)?;
+        let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
+        let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
+        tokio::spawn(writer);
+        let source = config.bundle.clone().map_or(Source::Shipped, Source::Folder);
+        let (events, metrics) = (Events::new(clock.now()), Metrics::new());
+        let policy = Policy::open(source, &db, ledger.clone(), events, metrics, clock.clone()).await?;
+        let limits = limits_of(config);
+        let needs = identity::Needs { clock, db, ledger, vault, bundle: policy.watch(), limits };
+        Ok(Identity::open(needs, data).await?.recover(name).await?)
     }
 
     fn start(&self) {
@@ -264,6 +278,13 @@ impl App {
         if let Err(fault) = self.ledger.append(self.clock.now(), draft).await {
             tracing::error!(%fault, "a refused frame could not be recorded");
         }
+    }
+}
+
+fn limits_of(config: &Config) -> SessionLimits {
+    SessionLimits {
+        idle_ms: i64::from(config.session_idle_s) * 1000,
+        longest_ms: i64::from(config.session_longest_s) * 1000,
     }
 }
 

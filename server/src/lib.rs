@@ -27,5 +27,6 @@ pub mod command;
 pub mod timeline;
 // 7
 pub mod app;
+pub mod doctor;
 // 8
 pub mod http;
