@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::exit_codes;
 use crate::{
-    approvals, audit, bundle, commands, events, explain, login, people, policies, probes, run, shells, tokens,
+    approvals, audit, bundle, commands, events, explain, login, people, policies, probes, rights, run, shells, tokens,
 };
 
 /// Run your fleet by rules you can read.
@@ -58,10 +58,14 @@ pub enum Form {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Keep a server's address and an API key for it.
+    /// Keep a server's address, and an API key or a session for it.
     Login(login::Login),
-    /// Forget the API key of a profile.
+    /// Forget what a profile signs in with.
     Logout,
+    /// Who I am, and what policy lets me do.
+    Whoami,
+    /// My sessions: list, end.
+    Sessions(rights::Sessions),
     /// How the server and the fleet are, and who I am.
     Status,
     /// Machines: list, look, tag, remove.
@@ -86,8 +90,10 @@ pub enum Command {
     Deny(approvals::Vote),
     /// Enrollment tokens: list, create, revoke.
     Tokens(tokens::Tokens),
-    /// People: list, create.
+    /// People: list, create, change, send away.
     Users(people::Users),
+    /// Roles, and what each may do by the policies in force.
+    Roles,
     /// API keys: list, create, revoke.
     Keys(people::Keys),
     /// The audit log: read, follow, verify, export, prove.

@@ -32,6 +32,9 @@ pub struct Profile {
     pub fingerprint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
+    /// The cookie of a session, as `name=value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 impl Config {
@@ -101,6 +104,7 @@ pub fn access(global: &Global) -> Result<Access, Failure> {
     Ok(Access {
         fingerprint: global.fingerprint.clone().or_else(|| same.and_then(|profile| profile.fingerprint.clone())),
         api_key: global.api_key.clone().or_else(|| same.and_then(|profile| profile.api_key.clone())),
+        session: same.and_then(|profile| profile.session.clone()),
         plain_allowed: global.insecure_plain_http,
         server,
     })

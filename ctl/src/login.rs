@@ -14,11 +14,20 @@ use crate::field;
 use crate::screen::{self, Screen};
 use crate::server::{self, Access, Server};
 
-/// Keep a server's address and an API key for it.
+/// Keep a server's address, and an API key or a session for it.
 #[derive(Args)]
 pub struct Login {
+    /// Sign in with this name and a password; without it an API key is asked for.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Six digits of the authenticator app, or a recovery code; asked for where it is needed.
+    #[arg(long, value_name = "CODE", requires = "name")]
+    code: Option<String>,
+    /// Read the password from standard input instead of asking for it.
+    #[arg(long, requires = "name")]
+    password_stdin: bool,
     /// Read the key from standard input instead of asking for it.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "name")]
     key_stdin: bool,
 }
 
@@ -36,17 +45,23 @@ impl Login {
             server: address.clone(),
             fingerprint: global.fingerprint.clone().or(kept),
             api_key: None,
+            session: None,
             plain_allowed: global.insecure_plain_http,
         };
         access.fingerprint = trust(&access, screen).await?;
-        access.api_key = Some(match &global.api_key {
-            Some(key) if !self.key_stdin => key.clone(),
-            _ => self.ask_for_key()?,
-        });
+        match &self.name {
+            Some(name) => access.session = Some(self.sign_in(name, &Server::new(access.clone())?).await?),
+            None => {
+                access.api_key = Some(match &global.api_key {
+                    Some(key) if !self.key_stdin => key.clone(),
+                    _ => ask_for("API key", self.key_stdin, "--key-stdin")?.trim().to_owned(),
+                });
+            }
+        }
         let server = Server::new(access.clone())?;
         let me = server.get(&["api", "v1", "me"], &[]).await?;
-        let Access { server: address, fingerprint, api_key, .. } = access;
-        config.profiles.insert(name.clone(), Profile { server: address.clone(), fingerprint, api_key });
+        let Access { server: address, fingerprint, api_key, session, .. } = access;
+        config.profiles.insert(name.clone(), Profile { server: address.clone(), fingerprint, api_key, session });
         config.current = Some(name.clone());
         config.write(&path)?;
         let said = json!({ "profile": name, "server": address, "me": me, "config": path });
@@ -58,26 +73,45 @@ impl Login {
         Ok(Exit::OK)
     }
 
-    fn ask_for_key(&self) -> Result<String, Failure> {
-        let stdin = std::io::stdin();
-        let asks = !self.key_stdin && stdin.is_terminal();
-        if !self.key_stdin && !asks {
-            return Err(Failure::Usage("nobody can be asked for the key here: give `--key-stdin`".to_owned()));
+    async fn sign_in(&self, name: &str, server: &Server) -> Result<String, Failure> {
+        let password = ask_for("Password", self.password_stdin, "--password-stdin")?;
+        let mut body = json!({ "name": name, "password": password });
+        if let Some(code) = &self.code {
+            body["code"] = code.as_str().into();
         }
-        let quiet = if asks { Some(Quiet::begin()?) } else { None };
-        if asks {
-            let _ = write!(std::io::stderr(), "API key: ");
+        match server.sign_in(&body).await {
+            Err(Failure::Problem(problem)) if problem.code == "second-factor-needed" && screen::stdin_is_terminal() => {
+                body["code"] = ask_for("Code", false, "--code")?.into();
+                Ok(server.sign_in(&body).await?.1)
+            }
+            answer => Ok(answer?.1),
         }
-        let mut key = String::new();
-        let read = stdin.lock().read_line(&mut key);
-        if quiet.is_some() {
-            let _ = writeln!(std::io::stderr());
-        }
-        drop(quiet);
-        read.map_err(|fault| Failure::Local(format!("could not read the key: {fault}")))?;
-        let key = key.trim();
-        if key.is_empty() { Err(Failure::Usage("the key is empty".to_owned())) } else { Ok(key.to_owned()) }
     }
+}
+
+/// A secret from the terminal, unseen, or the first line of standard input.
+fn ask_for(what: &str, from_stdin: bool, option: &str) -> Result<String, Failure> {
+    let stdin = std::io::stdin();
+    let asks = !from_stdin && stdin.is_terminal();
+    if !from_stdin && !asks {
+        return Err(Failure::Usage(format!(
+            "nobody can be asked for the {} here: give `{option}`",
+            what.to_lowercase()
+        )));
+    }
+    let quiet = if asks { Some(Quiet::begin()?) } else { None };
+    if asks {
+        let _ = write!(std::io::stderr(), "{what}: ");
+    }
+    let mut said = String::new();
+    let read = stdin.lock().read_line(&mut said);
+    if quiet.is_some() {
+        let _ = writeln!(std::io::stderr());
+    }
+    drop(quiet);
+    read.map_err(|fault| Failure::Local(format!("could not read it: {fault}")))?;
+    let said = said.trim_end_matches(['\r', '\n']);
+    if said.trim().is_empty() { Err(Failure::Usage(format!("the {what} is empty"))) } else { Ok(said.to_owned()) }
 }
 
 /// The pin to use from now on: none where a certificate authority vouches for the server.
@@ -120,16 +154,31 @@ impl Drop for Quiet {
     }
 }
 
-/// Forget the API key of a profile.
-pub fn logout(global: &Global, screen: Screen) -> Result<Exit, Failure> {
+/// Forget what a profile signs in with. A session ends on the server too.
+pub async fn logout(global: &Global, screen: Screen) -> Result<Exit, Failure> {
     let path = config_path(global)?;
     let mut config = Config::read(&path)?;
     let name = config.profile(global)?.0;
-    let had = config.profiles.get_mut(&name).and_then(|profile| profile.api_key.take()).is_some();
+    let mut access = crate::config::access(global).ok();
+    let mut had = false;
+    if let Some(profile) = config.profiles.get_mut(&name) {
+        let session = profile.session.take();
+        had = profile.api_key.take().is_some() || session.is_some();
+        if let (Some(session), Some(access)) = (session, access.take().filter(|it| it.server == profile.server)) {
+            let server = Server::new(Access { api_key: None, session: Some(session), ..access })?;
+            // It is forgotten here in any case; there it ends by itself.
+            if let Err(fault) = server.post(&["api", "v1", "auth", "sign-out"], &[], &json!({})).await {
+                screen.aside(&format!(
+                    "the session could not be ended on the server: {}",
+                    clean::line(&fault.to_string())
+                ));
+            }
+        }
+    }
     if had {
         config.write(&path)?;
     }
-    let said = if had { "forgot the key of" } else { "there was no key in" };
+    let said = if had { "forgot the key or session of" } else { "there was no key in" };
     screen.either(&json!({ "profile": name, "had_key": had }), || {
         screen.note(&format!("{said} profile `{}`", clean::line(&name)))
     });

@@ -21,6 +21,7 @@ mod pin;
 mod policies;
 mod probes;
 mod rationale;
+mod rights;
 mod run;
 mod screen;
 mod server;
@@ -67,7 +68,10 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
     let server = || config::access(&global).and_then(Server::new);
     match command {
         Command::Login(login) => login.obey(&global, screen).await,
-        Command::Logout => login::logout(&global, screen),
+        Command::Logout => login::logout(&global, screen).await,
+        Command::Whoami => rights::whoami(&server()?, screen).await,
+        Command::Sessions(sessions) => sessions.obey(&server()?, screen).await,
+        Command::Roles => rights::roles(&server()?, screen).await,
         Command::Status => status::obey(&server()?, screen).await,
         Command::Probes(probes) => probes.obey(&server()?, screen).await,
         Command::Run(run) => run.obey(&server()?, screen).await,

@@ -14,7 +14,7 @@ use crate::screen::Screen;
 use crate::server::Server;
 use crate::span;
 
-/// People: list, create.
+/// People: list, create, change, send away.
 #[derive(Args)]
 pub struct Users {
     #[command(subcommand)]
@@ -33,6 +33,49 @@ enum NewUser {
         /// A group that policy knows.
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<String>,
+        /// Give a one-time link by which they choose a password.
+        #[arg(long, conflicts_with = "kind")]
+        invite: bool,
+        /// What it is: a person, a program, or a language model.
+        #[arg(long, value_name = "KIND", value_parser = ["user", "service", "agent"], requires = "owner")]
+        kind: Option<String>,
+        /// Whose program or model it is; it never may do more than they.
+        #[arg(long, value_name = "PERSON", requires = "kind")]
+        owner: Option<String>,
+    },
+    /// Let nobody in under this name, for now.
+    Disable {
+        /// By name or id.
+        user: String,
+    },
+    /// Let them in again.
+    Enable {
+        /// By name or id.
+        user: String,
+    },
+    /// Take away password, second factor and sessions, and give a link to choose a new password.
+    Reset {
+        /// By name or id.
+        user: String,
+    },
+    /// Say which roles somebody has from now on, and no others.
+    Roles {
+        /// By name or id.
+        user: String,
+        /// One or more roles; none takes all away.
+        roles: Vec<String>,
+    },
+    /// Say which groups somebody is in from now on, and no others.
+    Groups {
+        /// By name or id.
+        user: String,
+        /// One or more groups; none takes all away.
+        groups: Vec<String>,
+    },
+    /// Send somebody away for good; their name stays theirs.
+    Remove {
+        /// By name or id.
+        user: String,
     },
 }
 
@@ -54,8 +97,11 @@ enum NewKey {
         #[arg(long, value_name = "NAME")]
         name: String,
         /// How long it lives; for ever, if absent.
-        #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+        #[arg(long, visible_alias = "expires", value_name = "SPAN", value_parser = span::parse)]
         ttl: Option<Duration>,
+        /// An action that it is for, as `viewFleet` or `observe`; all that its owner may, if absent.
+        #[arg(long = "scope", value_name = "ACTION")]
+        scopes: Vec<String>,
     },
     /// End a key at once.
     Revoke {
@@ -84,13 +130,33 @@ impl Users {
                     screen.table(&["USER", "NAME", "ROLES", "GROUPS", "STATE"], rows.collect());
                 });
             }
-            Some(NewUser::Create { name, roles, groups }) => {
-                let person =
-                    server.post(&path, &[], &json!({ "name": name, "roles": roles, "groups": groups })).await?;
+            Some(NewUser::Create { name, roles, groups, invite, kind, owner }) => {
+                let mut body = json!({ "name": name, "roles": roles, "groups": groups, "invite": invite });
+                if let (Some(kind), Some(owner)) = (kind, owner) {
+                    (body["kind"], body["owner"]) = (kind.into(), owner.into());
+                }
+                let person = server.post(&path, &[], &body).await?;
                 screen.either(&person, || {
                     screen.data(&field::shown(&person, "id"));
                     let name = field::shown(&person, "name");
                     screen.note(&format!("added `{name}`; a key: legatorctl keys create --user {name} --name NAME"));
+                    link(screen, server, &person["link"]);
+                });
+            }
+            Some(NewUser::Disable { user }) => change(server, screen, &user, json!({ "disabled": true })).await?,
+            Some(NewUser::Enable { user }) => change(server, screen, &user, json!({ "disabled": false })).await?,
+            Some(NewUser::Roles { user, roles }) => change(server, screen, &user, json!({ "roles": roles })).await?,
+            Some(NewUser::Groups { user, groups }) => {
+                change(server, screen, &user, json!({ "groups": groups })).await?
+            }
+            Some(NewUser::Reset { user }) => {
+                let made = server.post(&["api", "v1", "users", &user, "reset"], &[], &json!({})).await?;
+                screen.either(&made, || link(screen, server, &made));
+            }
+            Some(NewUser::Remove { user }) => {
+                server.delete(&["api", "v1", "users", &user]).await?;
+                screen.either(&json!({ "user": user, "removed": true }), || {
+                    screen.note(&format!("sent `{}` away", clean::line(&user)))
                 });
             }
         }
@@ -122,10 +188,13 @@ impl Keys {
                     screen.table(&["KEY", "NAME", "USER", "CREATED", "EXPIRES"], rows.collect());
                 });
             }
-            Some(NewKey::Create { user, name, ttl }) => {
+            Some(NewKey::Create { user, name, ttl, scopes }) => {
                 let mut body = json!({ "user": user, "name": name });
                 if let Some(ttl) = ttl {
                     body["expires_at"] = after(ttl)?;
+                }
+                if !scopes.is_empty() {
+                    body["scopes"] = scopes.into();
                 }
                 let key = server.post(&path, &[], &body).await?;
                 screen.either(&key, || {
@@ -141,6 +210,25 @@ impl Keys {
             }
         }
         Ok(Exit::OK)
+    }
+}
+
+async fn change(server: &Server, screen: Screen, user: &str, change: Value) -> Result<(), Failure> {
+    let person = server.patch(&["api", "v1", "users", user], &change).await?;
+    screen.either(&person, || {
+        let state = if person["disabled"].as_bool() == Some(true) { "disabled" } else { "enabled" };
+        let (name, roles, groups) =
+            (field::shown(&person, "name"), field::shown(&person, "roles"), field::shown(&person, "groups"));
+        screen.note(&format!("`{name}` is {state}, has the roles ({roles}) and is in the groups ({groups})"));
+    });
+    Ok(())
+}
+
+/// A one-time link, with the server's address in front.
+fn link(screen: Screen, server: &Server, link: &Value) {
+    if let Some(path) = link["path"].as_str() {
+        screen.data(&format!("{}{}", server.address(), clean::line(path)));
+        screen.note("they choose a password there; the link works once and is not shown again");
     }
 }
 

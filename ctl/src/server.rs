@@ -21,6 +21,8 @@ pub struct Access {
     pub server: String,
     pub fingerprint: Option<String>,
     pub api_key: Option<String>,
+    /// The cookie of a session, as `name=value`; a key goes before it.
+    pub session: Option<String>,
     /// Send the key in the clear; for a server behind a proxy on a network of its own.
     pub plain_allowed: bool,
 }
@@ -67,7 +69,18 @@ impl Server {
     }
 
     pub fn has_key(&self) -> bool {
-        self.access.api_key.is_some()
+        self.access.api_key.is_some() || self.access.session.is_some()
+    }
+
+    /// Signs in; gives who it is, and the cookie of the session.
+    pub async fn sign_in(&self, body: &Value) -> Result<(Value, String), Failure> {
+        let path = ["api", "v1", "auth", "sign-in"];
+        let response = self.send(Method::POST, &path, &[], Some(body), &[], Some(PROMPT)).await?;
+        let cookie = response.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+        let cookie = cookie.ok_or_else(|| Failure::Answer("it gives no session".to_owned()))?;
+        let who = response.json().await.map_err(|fault| Failure::Answer(chain(&fault)))?;
+        Ok((who, cookie))
     }
 
     /// `/api/v1/…`, each part made safe for an address.
@@ -99,6 +112,10 @@ impl Server {
     pub async fn post_once(&self, path: &[&str], body: &Value, key: Option<&str>) -> Result<Value, Failure> {
         let headers: Vec<_> = key.map(|key| ("Idempotency-Key", key)).into_iter().collect();
         self.json(Method::POST, path, &[], Some(body), &headers, PROMPT).await
+    }
+
+    pub async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.json(Method::PATCH, path, &[], Some(body), &[], PROMPT).await
     }
 
     pub async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
@@ -162,6 +179,9 @@ impl Server {
         let mut request = self.http.request(method, self.url(path, query));
         if let Some(key) = &self.access.api_key {
             request = request.bearer_auth(key);
+        } else if let Some(session) = &self.access.session {
+            // With a cookie the server wants to know that no other site asks.
+            request = request.header("Cookie", session).header("Origin", self.root.origin().ascii_serialization());
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

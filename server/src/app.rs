@@ -81,10 +81,7 @@ impl App {
             ledger: ledger.clone(),
             vault: vault.clone(),
             bundle: policy.watch(),
-            limits: SessionLimits {
-                idle_ms: i64::from(config.session_idle_s) * 1000,
-                longest_ms: i64::from(config.session_longest_s) * 1000,
-            },
+            limits: limits_of(config),
         };
         let identity = Identity::open(needs, data).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
@@ -155,6 +152,26 @@ impl App {
     pub fn ceilings(&self) -> Ceilings {
         let Self { policy, fleet, hub, .. } = self.clone();
         Ceilings { policy, fleet, hub }
+    }
+
+    /// A one-time link for an administrator who is locked out. It takes the data folder, and that no server runs on it.
+    pub async fn recover(config: &Config, clock: Clock, name: &str) -> anyhow::Result<Secret<String>> {
+        let data = config.data.as_path();
+        anyhow::ensure!(data.join("server.key").exists(), "`{}` is not the data folder of a server", data.display());
+        let db = Db::open(data).await?;
+        let vault = Vault::open(&data.join("server.key"), &clock)?;
+        let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
+        let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
+        tokio::spawn(writer);
+        let (events, metrics) = (Events::new(clock.now()), Metrics::new());
+        let source = Source::of(config)?;
+        let mode = config.bundles.activate;
+        let needs =
+            policy::Needs { source, mode, db: db.clone(), ledger: ledger.clone(), events, metrics, clock: clock.clone() };
+        let policy = Policy::open(needs).await?;
+        let limits = limits_of(config);
+        let needs = identity::Needs { clock, db, ledger, vault, bundle: policy.watch(), limits };
+        Ok(Identity::open(needs, data).await?.recover(name).await?)
     }
 
     fn start(&self) {
@@ -322,6 +339,13 @@ impl App {
         if let Err(fault) = self.ledger.append(self.clock.now(), draft).await {
             tracing::error!(%fault, "a refused frame could not be recorded");
         }
+    }
+}
+
+fn limits_of(config: &Config) -> SessionLimits {
+    SessionLimits {
+        idle_ms: i64::from(config.session_idle_s) * 1000,
+        longest_ms: i64::from(config.session_longest_s) * 1000,
     }
 }
 

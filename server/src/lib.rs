@@ -28,5 +28,6 @@ pub mod replay;
 pub mod timeline;
 // 7
 pub mod app;
+pub mod doctor;
 // 8
 pub mod http;

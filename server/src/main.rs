@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use legator_server::app::App;
 use legator_server::clock::Clock;
 use legator_server::config::Config;
-use legator_server::{http, telemetry};
+use legator_server::{doctor, http, telemetry};
 
 /// Decisions and log entries are many short texts, and glibc's allocator was a fifth of what a command cost.
 #[global_allocator]
@@ -24,6 +24,21 @@ struct Cli {
 enum Verb {
     /// Serve until SIGTERM or Ctrl-C
     Serve(Box<Config>),
+    /// Give an administrator who is locked out a one-time link; stop the server first
+    Recover {
+        /// Their name; somebody new is made where nobody has it
+        name: String,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+    /// Say what is unsafe in a configuration and its data folder
+    Doctor {
+        /// As one JSON document
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        config: Box<Config>,
+    },
     /// Print the OpenAPI document
     Openapi,
 }
@@ -44,6 +59,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match cli.command {
         Verb::Serve(config) => runtime.block_on(serve(*config)),
+        Verb::Recover { name, config } => runtime.block_on(recover(*config, &name)),
+        Verb::Doctor { json, config } => examine(&config, json),
         Verb::Openapi => runtime.block_on(openapi()),
     }
 }
@@ -78,6 +95,33 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(fault) = built.app.identity.remember().await {
         tracing::warn!(%fault, "the last uses of sessions and keys could not be written down");
     }
+    Ok(())
+}
+
+async fn recover(config: Config, name: &str) -> anyhow::Result<()> {
+    let link = App::recover(&config, Clock::system(), name).await?;
+    println!("`{name}` is an administrator, and chooses a new password by this link, within a day:\n");
+    println!("  https://<this server>:{}/setup#{}\n", config.listen.port(), link.expose());
+    println!("Their old password, second factor and sessions are gone. Start the server again.");
+    Ok(())
+}
+
+fn examine(config: &Config, json: bool) -> anyhow::Result<()> {
+    let findings = doctor::examine(config);
+    if json {
+        println!("{}", serde_json::json!({ "findings": findings }));
+    } else {
+        for finding in &findings {
+            println!("{:7} {}\n        {}", finding.weight.as_str(), finding.what, finding.help);
+        }
+        if findings.is_empty() {
+            println!("nothing unsafe was found");
+        }
+    }
+    anyhow::ensure!(
+        findings.iter().all(|finding| finding.weight != doctor::Weight::Unsafe),
+        "the configuration is not safe"
+    );
     Ok(())
 }
 

@@ -15,16 +15,20 @@ pub enum TlsFault {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("`{}` holds no certificate", path.display())]
     NoCertificate { path: PathBuf },
+    #[error("`{}` was renewed with another key; probes pin the old one, so it is taken up at the next start only", path.display())]
+    AnotherKey { path: PathBuf },
     #[error("could not make a certificate: {0}")]
     Making(String),
 }
 
 /// A certificate with its key, and the pin that enrollment tokens carry.
+#[derive(Clone)]
 pub struct Certificate {
     pub chain: Vec<u8>,
     pub key: Vec<u8>,
     /// Base 64 (URL, no padding) of the SHA-256 of the certificate's public key.
     pub pin: String,
+    files: (PathBuf, PathBuf),
 }
 
 impl Certificate {
@@ -44,14 +48,25 @@ impl Certificate {
         }
     }
 
-    fn read(cert: &Path, key: &Path) -> Result<Self, TlsFault> {
+    fn read(cert: &Path, key_file: &Path) -> Result<Self, TlsFault> {
         let read =
             |path: &Path| std::fs::read(path).map_err(|source| TlsFault::Unreadable { path: path.to_owned(), source });
-        let (chain, key) = (read(cert)?, read(key)?);
+        let (chain, key) = (read(cert)?, read(key_file)?);
         let missing = || TlsFault::NoCertificate { path: cert.to_owned() };
         let first = pem_block(&chain).ok_or_else(missing)?;
         let spki = public_key(&first).ok_or_else(missing)?;
-        Ok(Self { pin: BASE64.encode(Sha256::digest(spki)), chain, key })
+        let files = (cert.to_owned(), key_file.to_owned());
+        Ok(Self { pin: BASE64.encode(Sha256::digest(spki)), chain, key, files })
+    }
+
+    /// The certificate as it stands in its files now, if it was renewed. Probes pin its key, so a renewal that brings
+    /// another key is not taken up while they are connected: it takes a restart, which somebody decides on.
+    pub fn renewed(&self) -> Result<Option<Self>, TlsFault> {
+        let now = Self::read(&self.files.0, &self.files.1)?;
+        if now.pin != self.pin {
+            return Err(TlsFault::AnotherKey { path: self.files.0.clone() });
+        }
+        Ok((now.chain != self.chain).then_some(now))
     }
 }
 
@@ -105,4 +120,33 @@ fn open(der: &[u8]) -> Option<(&[u8], usize)> {
 fn skip(der: &[u8]) -> Option<&[u8]> {
     let (_, whole) = open(der)?;
     der.get(whole..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_up_a_renewed_certificate_and_no_other_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        let keys = rcgen::KeyPair::generate().unwrap();
+        let certify = |keys: &rcgen::KeyPair, name: &str| {
+            rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(keys).unwrap().pem()
+        };
+        std::fs::write(&key, keys.serialize_pem()).unwrap();
+        std::fs::write(&cert, certify(&keys, "one.example")).unwrap();
+        let first = Certificate::read(&cert, &key).unwrap();
+        assert!(first.renewed().unwrap().is_none());
+        std::fs::write(&cert, certify(&keys, "two.example")).unwrap();
+        let second = first.renewed().unwrap().unwrap();
+        assert_eq!(second.pin, first.pin);
+        assert!(second.renewed().unwrap().is_none());
+        std::fs::write(&cert, "half a certif").unwrap();
+        assert!(matches!(second.renewed(), Err(TlsFault::NoCertificate { .. })));
+        let other = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(&key, other.serialize_pem()).unwrap();
+        std::fs::write(&cert, certify(&other, "two.example")).unwrap();
+        assert!(matches!(second.renewed(), Err(TlsFault::AnotherKey { .. })));
+    }
 }

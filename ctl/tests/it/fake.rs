@@ -34,14 +34,15 @@ pub struct Reply {
     pub kind: &'static str,
     pub body: String,
     pub cut: bool,
+    pub cookie: Option<&'static str>,
 }
 
 pub fn json(status: u16, body: Value) -> Reply {
-    Reply { status, kind: "application/json", body: body.to_string(), cut: false }
+    Reply { status, kind: "application/json", body: body.to_string(), cut: false, cookie: None }
 }
 
 pub fn events(text: impl Into<String>) -> Reply {
-    Reply { status: 200, kind: "text/event-stream", body: text.into(), cut: false }
+    Reply { status: 200, kind: "text/event-stream", body: text.into(), cut: false, cookie: None }
 }
 
 pub fn problem(status: u16, code: &str, detail: &str) -> Reply {
@@ -49,7 +50,7 @@ pub fn problem(status: u16, code: &str, detail: &str) -> Reply {
         "status": status, "code": code, "detail": detail, "help": "do the other thing", "request_id": "req_1",
         "type": "", "title": "",
     });
-    Reply { status, kind: "application/problem+json", body: body.to_string(), cut: false }
+    Reply { status, kind: "application/problem+json", body: body.to_string(), cut: false, cookie: None }
 }
 
 /// Runs until the test's process ends.
@@ -101,8 +102,9 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&Request) -> Reply, noted: &Mutex<Ve
     let reply = answer(&request);
     noted.lock().unwrap().push(request);
     let promised = reply.body.len() + usize::from(reply.cut) * 100;
+    let cookie = reply.cookie.map(|cookie| format!("set-cookie: {cookie}\r\n")).unwrap_or_default();
     let head = format!(
-        "HTTP/1.1 {} x\r\ncontent-type: {}\r\ncontent-length: {promised}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {} x\r\ncontent-type: {}\r\ncontent-length: {promised}\r\n{cookie}connection: close\r\n\r\n",
         reply.status, reply.kind
     );
     let mut stream = reader.into_inner();

@@ -70,7 +70,7 @@ impl Log {
         }
         if path.starts_with("/api/v1/audit/export?from=0&") {
             let body = self.lines.iter().map(|line| format!("{line}\n")).collect();
-            return Reply { status: 200, kind: "text/plain", body, cut: false };
+            return Reply { status: 200, kind: "text/plain", body, cut: false, cookie: None };
         }
         problem(404, "not-found", path)
     }

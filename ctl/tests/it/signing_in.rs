@@ -45,6 +45,42 @@ fn keeps_nothing_of_a_key_that_does_not_work() {
 }
 
 #[test]
+fn signs_in_by_name_and_keeps_the_session_until_it_is_left() {
+    let (home, fake) = (
+        tempfile::tempdir().unwrap(),
+        Fake::start(|request| {
+            let cookie = request.header("cookie") == Some("legator=lgs_1");
+            let from_here = request.header("origin").is_some_and(|origin| origin.starts_with("http://127.0.0.1:"));
+            match (request.path.as_str(), request.body.as_str()) {
+                ("/version", _) => answer(200, json!({ "version": "0.1.0" })),
+                ("/api/v1/auth/sign-in", body) if body.contains("123456") => {
+                    let mut reply = answer(200, json!({ "person": {}, "mfa": true }));
+                    reply.cookie = Some("legator=lgs_1; Path=/; HttpOnly");
+                    reply
+                }
+                ("/api/v1/auth/sign-in", _) => problem(401, "second-factor-needed", "a code is needed as well"),
+                ("/api/v1/me", _) if cookie => {
+                    answer(200, json!({ "id": "usr_1", "name": "ana", "roles": [], "mfa": true }))
+                }
+                ("/api/v1/auth/sign-out", _) if cookie && from_here => answer(204, json!(null)),
+                _ => problem(401, "unauthenticated", "no valid credential came with the request"),
+            }
+        }),
+    );
+    let login = ["login", "--server", &fake.url, "--name", "ana", "--password-stdin"];
+    assert_eq!(run_with(home.path(), &[], &login, "a long password\n").code, 7, "nobody can be asked for the code");
+    let ended = run_with(home.path(), &[], &[&login[..], &["--code", "123456"]].concat(), "a long password\n");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let kept = std::fs::read_to_string(home.path().join(".config/legator/config.toml")).unwrap();
+    assert!(kept.contains("legator=lgs_1") && !kept.contains("a long password"), "{kept}");
+    let me = run_with(home.path(), &[], &["whoami"], "");
+    assert!(me.code == 0 && me.stdout.contains("ana"), "{me:?}");
+    assert_eq!(run_with(home.path(), &[], &["logout"], "").code, 0);
+    assert_eq!(fake.heard.lock().unwrap().last().unwrap().path, "/api/v1/auth/sign-out");
+    assert!(!std::fs::read_to_string(home.path().join(".config/legator/config.toml")).unwrap().contains("lgs_1"));
+}
+
+#[test]
 fn refuses_a_configuration_that_others_can_read() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("config.toml");

@@ -79,10 +79,18 @@ impl Road {
     /// Gathers the facts and asks the engine. The counts stay locked meanwhile: one decision is shorter than a task switch.
     pub(super) fn decide(&self, proposal: &Proposal, counts: &Counts) -> (Facts, Arc<Decision>) {
         let bundle = Arc::clone(&self.0.bundle.borrow());
-        let facts = self.gather(proposal, counts);
+        let mut facts = self.gather(proposal, counts);
         let timer = self.0.metrics.decision_seconds.clone();
         let started = tokio::time::Instant::now();
         let mut decision = legator_engine::decide(&bundle, &facts);
+        // Who acts for somebody may do no more than they: both are asked, and the stricter answer stands with its facts.
+        if let Some(owner) = &facts.principal.acts_for {
+            let bound = Facts { principal: self.owner_now(owner), ..facts.clone() };
+            let theirs = legator_engine::decide(&bundle, &bound);
+            if stricter(&theirs.outcome, &decision.outcome) {
+                (facts, decision) = (bound, theirs);
+            }
+        }
         timer.observe(started.elapsed().as_secs_f64());
         let chance = u128::from_be_bytes(proposal.id.to_string().as_bytes()[14..30].try_into().unwrap_or_default());
         if chance.is_multiple_of(CROSS_CHECK) {
@@ -129,6 +137,11 @@ impl Road {
         now
     }
 
+    /// The person that somebody acts for, as they are now. Without them nobody is left to be permitted.
+    fn owner_now(&self, id: &str) -> Principal {
+        self.0.identity.person(id).map_or_else(|| Principal::user(id), |person| person.principal())
+    }
+
     /// The circumstances, with the approvals that exist for exactly this.
     fn context_now(&self, proposal: &Proposal) -> Context {
         let mut context = proposal.intent.context.clone();
@@ -173,6 +186,13 @@ impl Road {
             Outcome::Deny | Outcome::Hold { .. } => return,
         };
         counts.seat(guest(proposal, level_of(decision)), seat);
+    }
+}
+
+fn stricter(one: &Outcome, other: &Outcome) -> bool {
+    match (one, other) {
+        (Outcome::Hold { approvals: one }, Outcome::Hold { approvals: other }) => one > other,
+        _ => one.strictness() > other.strictness(),
     }
 }
 

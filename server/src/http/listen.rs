@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use poem::http::uri::Scheme;
 use poem::listener::{Acceptor, AcceptorExt as _, BoxAcceptor, RustlsCertificate, RustlsConfig};
 use poem::web::{LocalAddr, RemoteAddr};
@@ -44,12 +45,37 @@ pub async fn bind(
     let acceptor: BoxAcceptor = match certificate {
         None => plain.boxed(),
         Some(certificate) => {
-            let chosen = RustlsCertificate::new().cert(certificate.chain.clone()).key(certificate.key.clone());
-            let config = RustlsConfig::new().fallback(chosen);
-            plain.rustls(futures_util::stream::once(std::future::ready(config))).boxed()
+            let first = futures_util::stream::once(std::future::ready(certificate.clone()));
+            plain
+                .rustls(first.chain(renewals(certificate.clone())).map(|certificate| offered(&certificate)).boxed())
+                .boxed()
         }
     };
     Ok(Bound { acceptor, address })
+}
+
+fn offered(certificate: &Certificate) -> RustlsConfig {
+    let chosen = RustlsCertificate::new().cert(certificate.chain.clone()).key(certificate.key.clone());
+    RustlsConfig::new().fallback(chosen)
+}
+
+/// Looks now and then whether the certificate was renewed; connections that are open stay open.
+fn renewals(now: Certificate) -> impl futures_util::Stream<Item = Certificate> + Send {
+    const ROUND: Duration = Duration::from_secs(60);
+    futures_util::stream::unfold((now, String::new()), |(now, mut told)| async move {
+        loop {
+            tokio::time::sleep(ROUND).await;
+            match now.renewed() {
+                Ok(Some(renewed)) => return Some((renewed.clone(), (renewed, String::new()))),
+                Ok(None) => {}
+                Err(fault) if told == fault.to_string() => {}
+                Err(fault) => {
+                    told = fault.to_string();
+                    tracing::warn!(%fault, "the renewed certificate is not used");
+                }
+            }
+        }
+    })
 }
 
 /// Accepts without Nagle's delay: frames are small, and somebody waits for each.

@@ -2,6 +2,7 @@
 
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::HeaderValue;
+use poem::http::uri::Scheme;
 use poem::{Endpoint, Request, Response};
 use poem_openapi::error::{AuthorizationError, ContentTypeError};
 
@@ -19,6 +20,7 @@ pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> po
     let id = request.data::<App>().map(|app| app.clock.request_id());
     let id = id.or_else(|| request.header("x-request-id").map(str::to_owned)).unwrap_or_default();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let over_tls = request.scheme() == &Scheme::HTTPS;
     let answered = match bounded(request).await {
         Ok(request) => next.call(request).await.map(poem::IntoResponse::into_response),
         Err(problem) => Err(problem.into()),
@@ -26,11 +28,30 @@ pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> po
     let mut response = answered.unwrap_or_else(|fault| answer(&fault, &id));
     response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response.headers_mut().insert("referrer-policy", HeaderValue::from_static("no-referrer"));
+    protect(&mut response, &path, over_tls);
     tracing::debug!(request.id = id, %method, path, status = response.status().as_u16(), "answered");
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
     Ok(response)
+}
+
+/// What a browser may do with an answer: nothing, where it is data. A page that brings rules of its own keeps them.
+fn protect(response: &mut Response, path: &str, over_tls: bool) {
+    // The documentation's page carries its own script and style.
+    const PAGE: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data:; \
+                        font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    const DATA: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let headers = response.headers_mut();
+    let rules = if path.starts_with("/docs") { PAGE } else { DATA };
+    headers.entry("content-security-policy").or_insert(HeaderValue::from_static(rules));
+    headers.entry("x-frame-options").or_insert(HeaderValue::from_static("DENY"));
+    if path.starts_with("/api/") {
+        headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));
+    }
+    if over_tls {
+        headers.insert("strict-transport-security", HeaderValue::from_static("max-age=31536000"));
+    }
 }
 
 /// The request with its body read, if that is not too large. A body may come without its length being said.

@@ -43,8 +43,8 @@ pub(super) fn look_alike(one: &str, other: &str) -> bool {
     let sights = |name: &str| {
         let small = folded(name);
         let small_sight: String = skeleton(&small).collect();
-        let sight: String = skeleton(name).flat_map(char::to_lowercase).collect();
-        [small, small_sight, sight]
+        let sight = |name: &str| skeleton(name).flat_map(char::to_lowercase).collect::<String>();
+        [sight(&name.to_uppercase()), small, small_sight, sight(name)]
     };
     sights(one).iter().zip(sights(other)).any(|(one, other)| *one == other)
 }
@@ -67,9 +67,15 @@ mod tests {
 
     #[test]
     fn names_that_look_alike_are_the_same() {
-        for (one, other) in
-            [("ana", "Ana"), ("ADMIN", "ADMlN"), ("ana", "аnа"), ("cap", "сар"), ("paul", "pau1"), ("b0b", "bOb")]
-        {
+        for (one, other) in [
+            ("ana", "Ana"),
+            ("ADMIN", "ADMlN"),
+            ("ana", "аnа"),
+            ("cap", "сар"),
+            ("paul", "pau1"),
+            ("b0b", "bOb"),
+            ("ADM1N", "admin"),
+        ] {
             assert!(look_alike(one, other) && look_alike(other, one), "{one} {other}");
         }
         for (one, other) in [("ana", "anna"), ("ben", "ken"), ("user1", "user2")] {

@@ -24,6 +24,8 @@ mod enrollment;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod identity_people;
+#[cfg(test)]
 mod identity_sessions;
 #[cfg(test)]
 mod openapi;

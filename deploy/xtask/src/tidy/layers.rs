@@ -15,7 +15,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("4", &["command", "policy"]),
     ("5", &["alerts", "chat", "discovery", "jobs", "kubeflow", "replay", "timeline"]),
     ("6", &["federation", "mcp", "notify"]),
-    ("7", &["app"]),
+    ("7", &["app", "doctor"]),
     ("8", &["http"]),
 ];
 

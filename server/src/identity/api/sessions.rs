@@ -155,9 +155,9 @@ pub struct SessionsApi(pub Identity);
 impl SessionsApi {
     /// Whether anybody can sign in, and whether I am.
     #[oai(path = "/auth/state", method = "get", operation_id = "get_auth_state")]
-    async fn state(&self, request: &Request) -> Json<AuthState> {
+    async fn state(&self, request: &Request) -> Result<Json<AuthState>, Problem> {
         let signed_in = cookie(request).is_some_and(|cookie| self.0.recognize_session(cookie).is_some());
-        Json(AuthState { setup_needed: self.0.needs_setup(), providers: Vec::new(), signed_in })
+        Ok(Json(AuthState { setup_needed: self.0.needs_setup(), providers: Vec::new(), signed_in }))
     }
 
     /// Chooses a password by a one-time link, and signs in: the first administrator, who was invited, who was reset.
@@ -198,9 +198,9 @@ impl SessionsApi {
 
     /// Who I am.
     #[oai(path = "/me", method = "get", operation_id = "get_me")]
-    async fn me(&self, caller: Authenticated) -> Json<Me> {
+    async fn me(&self, caller: Authenticated) -> Result<Json<Me>, Problem> {
         let caller = &caller.0;
-        Json(Me {
+        Ok(Json(Me {
             person: shown(&self.0, &caller.person),
             mfa: caller.mfa,
             session: self.0.session(caller).map(|(session, ends_at)| SessionOut::of(&session, ends_at, caller)),
@@ -210,15 +210,15 @@ impl SessionsApi {
             },
             scopes: caller.scopes.as_ref().map(|scopes| scopes.iter().cloned().collect()),
             permissions: self.0.permissions(caller).into_iter().map(str::to_owned).collect(),
-        })
+        }))
     }
 
     /// Lists my sessions.
     #[oai(path = "/auth/sessions", method = "get", operation_id = "list_sessions")]
-    async fn sessions(&self, caller: Authenticated) -> Json<SessionList> {
+    async fn sessions(&self, caller: Authenticated) -> Result<Json<SessionList>, Problem> {
         let all = self.0.sessions(&caller.0);
         let sessions = all.iter().map(|(session, ends_at)| SessionOut::of(session, *ends_at, &caller.0)).collect();
-        Json(SessionList { sessions })
+        Ok(Json(SessionList { sessions }))
     }
 
     /// Ends every session of mine but this one.
