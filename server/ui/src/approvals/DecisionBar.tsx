@@ -7,6 +7,7 @@ import { failureOf } from '../api/failure';
 import { client } from '../api/queries';
 import { Button, Kbd } from '../kit/controls';
 import { approvalState, Glyph, State } from '../kit/glyph';
+import { Prose } from '../kit/inert';
 import { useKeys } from '../kit/keys';
 
 const SHORTEST = 8;
@@ -47,7 +48,7 @@ export function DecisionBar({ request }: { request: Approval }) {
     return (
       <div className="px-4 py-3 md:px-6">
         <p className="font-medium">{voted ? 'You have voted' : 'You cannot decide this request'}</p>
-        <p className="text-text2">{voted ? `It still needs ${request.needed - approved} more.` : request.why_not}</p>
+        <p className="text-text2">{voted ? `It still needs ${request.needed - approved} more.` : <Prose>{request.why_not}</Prose>}</p>
       </div>
     );
   }
@@ -91,7 +92,7 @@ export function DecisionBar({ request }: { request: Approval }) {
           if (e.key === 'Enter' && (e.metaKey || e.ctrlKey)) e.currentTarget.form?.requestSubmit();
         }}
         className="mt-1.5 w-full rounded-m border border-edge bg-bg px-3 py-2 max-md:text-lead" />
-      {failure && <p role="alert" className="mt-1 flex items-start gap-2 text-bad"><Glyph tone="bad" className="mt-1" /><span>{failure.title}. {failure.detail} {failure.help}</span></p>}
+      {failure && <p role="alert" className="mt-1 flex items-start gap-2 text-bad"><Glyph tone="bad" className="mt-1" /><span>{failure.title}. <Prose>{failure.detail}</Prose> <Prose>{failure.help}</Prose></span></p>}
       {stale && <p className="mt-1 flex items-center gap-2"><Glyph tone="warn" />The request changed while you were reading. <Button size="s" onClick={() => { looked.current = request.digest; setFault(undefined); }}>I have read it again</Button></p>}
       <div className="mt-2 flex flex-wrap items-center gap-2">
         <p id="reason-help" className="min-w-0 grow text-meta text-text2">At least {SHORTEST} characters.{approve && last ? ` Runs on ${request.probe_name} as soon as you confirm.` : ''}</p>

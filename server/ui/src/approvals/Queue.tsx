@@ -71,7 +71,7 @@ export default function Queue() {
   const pending = list.data?.pending_count;
   const mine = (list.data?.approvals ?? []).filter((request) => request.can_decide).length;
   return (
-    <div className="grid h-full min-h-0 grid-rows-[minmax(0,1fr)] lg:grid-cols-[372px_minmax(0,1fr)]">
+    <div className="grid h-full min-h-0 grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[372px_minmax(0,1fr)]">
       <section aria-label="Requests" className={`min-h-0 flex-col border-r hair bg-s1 ${detail ? 'hidden lg:flex' : 'flex'}`}
         onPointerEnter={() => setBusy(true)} onPointerLeave={() => setBusy(false)} onFocus={() => setBusy(true)} onBlur={(e) => { if (!e.currentTarget.contains(e.relatedTarget)) setBusy(false); }}>
         {!detail && <h1 className="sr-only">Approvals</h1>}
