@@ -51,7 +51,8 @@ impl Identity {
         let kept = credentials.as_ref().and_then(|it| it.password.clone());
         let right = self.0.mill.verify(password, kept).await.map_err(|_| IdentityFault::Throttled { seconds: 1 })?;
         let (Some(person), Some(credentials)) = (person.as_ref(), credentials.as_ref()) else {
-            return Err(self.refuse(person.as_deref(), &from, "unknown").await);
+            let why = if person.is_some() { "no password" } else { "unknown" };
+            return Err(self.refuse(person.as_deref(), &from, why).await);
         };
         if !right || person.disabled || person.kind != Kind::User {
             let why = if right { "disabled" } else { "password" };

@@ -191,7 +191,7 @@ async fn whatever_is_wrong_the_refusal_is_the_same() {
     assert!(said.windows(2).all(|pair| pair[0] == pair[1]), "{said:?}");
     let log = world.entries("session.refused").await;
     let why: Vec<&str> = log.iter().map(|entry| crate::text(&entry["body"], "why")).collect();
-    assert_eq!(why, ["password", "unknown", "disabled", "password"]);
+    assert_eq!(why, ["password", "unknown", "disabled", "no password"]);
     assert!(log.iter().all(|entry| entry["body"]["address"] == "127.0.0.1"), "{log:?}");
     assert!(!format!("{log:?}").contains("nobody"), "what a stranger typed is not kept");
     // In any case of letters it is the same person.

@@ -25,7 +25,7 @@ pub struct AuthState {
 
 /// A password chosen by a one-time link.
 #[derive(Object)]
-pub struct Setup {
+pub struct PasswordChoice {
     /// What stands behind `#` in the link.
     token: String,
     /// What to call the first administrator; who was invited has a name already.
@@ -162,9 +162,9 @@ impl SessionsApi {
 
     /// Chooses a password by a one-time link, and signs in: the first administrator, who was invited, who was reset.
     #[oai(path = "/auth/setup", method = "post", operation_id = "choose_password")]
-    async fn setup(&self, request: &Request, body: Json<Setup>) -> Result<WithSession<SignedIn>, Problem> {
+    async fn setup(&self, request: &Request, body: Json<PasswordChoice>) -> Result<WithSession<SignedIn>, Problem> {
         from_here(request, false)?;
-        let Setup { token, name, password } = body.0;
+        let PasswordChoice { token, name, password } = body.0;
         let chosen = Chosen { link: token, name, password: Secret::new(password), from: visitor(request) };
         let opened = self.0.choose_password(chosen).await?;
         Ok(self.signed_in(request, &opened))
