@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bundle;
+#[cfg(test)]
 mod canonical;
 mod capacity;
 mod cases;

@@ -92,20 +92,14 @@ async fn append(ledger: Ledger, caller: usize, rows: usize, started: Instant) ->
 
 /// As long as a decision's entry: about 500 bytes.
 fn draft(caller: usize, n: usize) -> Draft {
-    Draft {
-        kind: "command.decided",
-        actor: format!("user{caller}"),
-        subject: format!("cmd_{caller:013}{n:013}"),
-        command: Some(format!("cmd_{caller:013}{n:013}")),
-        probe: Some(format!("prb_{:026}", n % 1000)),
-        tenant: None,
-        body: json!({
-            "outcome": "allow",
-            "action": "diagnose",
-            "line": "journalctl --unit nginx --since -1h --no-pager",
-            "reasons": ["people-may-diagnose"],
-            "facts": "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4",
-            "revision": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
-        }),
-    }
+    let draft = Draft::new("command.decided", format!("user{caller}"), format!("cmd_{caller:013}{n:013}"));
+    let (command, probe) = (format!("cmd_{caller:013}{n:013}"), format!("prb_{:026}", n % 1000));
+    Draft { command: Some(command), probe: Some(probe), ..draft }.body(json!({
+        "outcome": "allow",
+        "action": "diagnose",
+        "line": "journalctl --unit nginx --since -1h --no-pager",
+        "reasons": ["people-may-diagnose"],
+        "facts": "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4",
+        "revision": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+    }))
 }

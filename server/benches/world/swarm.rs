@@ -29,6 +29,8 @@ pub struct Member {
 pub struct Seen {
     pub connected: AtomicUsize,
     pub ran: AtomicUsize,
+    /// Results of which the server said that they are durable.
+    pub settled: AtomicUsize,
 }
 
 /// Enrolls `n` machines with a token of many uses.
@@ -114,7 +116,14 @@ impl Session {
         let key = OrderKey::of(&member.key, member.probe);
         while let Some(message) = self.socket.next().await {
             let Message::Binary(frame) = message? else { continue };
-            let ToProbe::Command { sealed, .. } = serde_json::from_slice(self.opener.open(&frame)?)? else { continue };
+            let sealed = match serde_json::from_slice(self.opener.open(&frame)?)? {
+                ToProbe::Command { sealed, .. } => sealed,
+                ToProbe::Settled { .. } => {
+                    seen.settled.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+                _ => continue,
+            };
             let order = sealed.open(&key).map_err(|_| anyhow::anyhow!("a seal did not match"))?;
             self.pretend(&order).await?;
             seen.ran.fetch_add(1, Ordering::Relaxed);

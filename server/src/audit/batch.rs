@@ -1,39 +1,34 @@
 //! A group's transaction as one caller's part sees it: a connection, and entries to add.
 //! Never: lets a part that failed leave a row or an entry behind.
 
-use legator_engine::tlog::{Hash, leaf_hash};
+use legator_engine::tlog::{Hash, Node, leaf_hash};
+use serde::Serialize;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
 use super::entry::Draft;
 use super::fault::WriteFault;
-use super::rows::{Bulk, Rows};
-use super::store;
+use super::rows::{Bulk, Place, Rows};
+use super::{Head, store};
 use crate::db::DbFault;
 
 /// An entry longer than this is a mistake of ours; outputs and files have places of their own.
-const LONGEST_ENTRY: usize = 1 << 20;
+const LONGEST_ENTRY: u64 = 1 << 20;
 
 /// The transaction that this part shares with others of its group.
 pub struct Batch {
     connection: SqliteConnection,
-    leaves: Vec<Leaf>,
+    /// The hashes of the group's entries, in order.
+    leaves: Vec<Hash>,
     rows: Rows,
     /// The index of the group's first entry.
     base: u64,
     at_ms: i64,
     /// How many leaves there were when the present part began.
     kept: usize,
+    /// Whether a transaction is open. It opens late: a group that only adds entries and rows goes out in one piece.
+    begun: bool,
     savepoint: Savepoint,
-}
-
-/// An entry that waits for its group's INSERT.
-pub(super) struct Leaf {
-    pub index: u64,
-    pub at_ms: i64,
-    pub hash: Hash,
-    pub json: String,
-    pub draft: Draft,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,14 +42,15 @@ enum Savepoint {
 }
 
 impl Batch {
-    pub(super) const fn new(connection: SqliteConnection) -> Self {
+    pub(super) fn new(connection: SqliteConnection) -> Self {
         Self {
             connection,
             leaves: Vec::new(),
-            rows: Rows::new(),
+            rows: Rows::default(),
             base: 0,
             at_ms: 0,
             kept: 0,
+            begun: false,
             savepoint: Savepoint::None,
         }
     }
@@ -62,6 +58,10 @@ impl Batch {
     /// The connection, inside this part's own savepoint. A part that only adds entries does not ask, and costs no round trip.
     /// It is in a transaction already: use it as it is, without `begin`, and hand every error of a statement up.
     pub async fn connection(&mut self) -> Result<&mut SqliteConnection, WriteFault> {
+        if !self.begun {
+            store::begin(&mut self.connection).await?;
+            self.begun = true;
+        }
         match self.savepoint {
             Savepoint::Ours => {}
             Savepoint::None => store::set_savepoint(&mut self.connection).await?,
@@ -74,18 +74,29 @@ impl Batch {
     /// Adds an entry and tells its index, which holds if the write does.
     pub fn entry(&mut self, draft: Draft) -> Result<u64, WriteFault> {
         let index = self.base + self.leaves.len() as u64;
-        let json = draft.to_json(index, self.at_ms)?;
-        if json.len() > LONGEST_ENTRY {
-            return Err(WriteFault::TooLong { bytes: json.len(), limit: LONGEST_ENTRY });
+        let (body, json) = self.rows.place_json(&store::INSERT_BODY, &draft.leaf(index, self.at_ms)?)?;
+        if body.bytes() > LONGEST_ENTRY {
+            return Err(WriteFault::TooLong { bytes: json.len(), limit: LONGEST_ENTRY as usize });
         }
-        self.leaves.push(Leaf { index, at_ms: self.at_ms, hash: leaf_hash(json.as_bytes()), json, draft });
+        let hash = leaf_hash(json);
+        let Draft { kind, actor, subject, command, probe, tenant, .. } = draft;
+        let leaf = hex::encode(hash.as_bytes());
+        self.rows
+            .push(&store::INSERT_ENTRY, &(index, leaf, self.at_ms, kind, actor, subject, command, probe, tenant))?;
+        self.rows.push(&store::INSERT_BODY, &(index, body))?;
+        self.leaves.push(hash);
         Ok(index)
     }
 
     /// Adds a row for `bulk`. The rows of a whole group go in with one statement a kind, by rank, after every part has
     /// run. A row that breaks a constraint fails the whole group, so push only rows that cannot.
-    pub fn push(&mut self, bulk: &'static Bulk, row: serde_json::Value) {
-        self.rows.push(bulk, row);
+    pub fn push(&mut self, bulk: &'static Bulk, row: &impl Serialize) -> Result<(), WriteFault> {
+        self.rows.push(bulk, row)
+    }
+
+    /// Puts a long text where rows of `bulk` can point to it.
+    pub fn place(&mut self, bulk: &'static Bulk, text: &str) -> Place {
+        self.rows.place(bulk, text)
     }
 
     /// The time of this write, as the caller gave it.
@@ -93,12 +104,12 @@ impl Batch {
         self.at_ms
     }
 
-    pub(super) async fn begin(&mut self, base: u64) -> Result<(), DbFault> {
+    pub(super) fn begin(&mut self, base: u64) {
         self.leaves.clear();
         self.rows.clear();
         self.base = base;
+        self.begun = false;
         self.savepoint = Savepoint::None;
-        Ok(store::begin(&mut self.connection).await?)
     }
 
     pub(super) fn begin_part(&mut self, at_ms: i64) {
@@ -123,11 +134,6 @@ impl Batch {
         Ok(())
     }
 
-    /// Writes the rows of the whole group.
-    pub(super) async fn flush(&mut self) -> Result<(), DbFault> {
-        self.rows.flush(&mut self.connection).await
-    }
-
     /// Ends the parts. It fails when SQLite undid the transaction by itself under a part that overlooked it: what came
     /// after that would be written outside any transaction.
     pub(super) async fn end_parts(&mut self) -> Result<(), DbFault> {
@@ -138,7 +144,28 @@ impl Batch {
         Ok(())
     }
 
-    pub(super) fn leaves(&self) -> &[Leaf] {
+    /// Writes what has gathered, the log's new head and nodes with it, and commits.
+    pub(super) async fn commit(&mut self, nodes: &[(Node, Hash)], head: Option<&Head>) -> Result<(), DbFault> {
+        let added = self.add_log(nodes, head);
+        added.map_err(|fault| DbFault::Corrupt(sqlx::Error::Protocol(fault.to_string())))?;
+        if !self.begun && self.rows.is_empty() {
+            return Ok(());
+        }
+        Ok(store::write_group(&mut self.connection, self.begun, self.rows.take()).await?)
+    }
+
+    fn add_log(&mut self, nodes: &[(Node, Hash)], head: Option<&Head>) -> Result<(), WriteFault> {
+        for (node, hash) in nodes {
+            self.rows.push(&store::INSERT_NODE, &store::node_row(*node, hash))?;
+        }
+        if let Some(Head { size, root, note, at_ms }) = head {
+            let row = (size, hex::encode(root.as_bytes()), at_ms, &**note);
+            self.rows.push(&store::INSERT_CHECKPOINT, &row)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn leaves(&self) -> &[Hash] {
         &self.leaves
     }
 
@@ -151,10 +178,5 @@ impl Batch {
 
     pub(super) fn raw(&mut self) -> &mut SqliteConnection {
         &mut self.connection
-    }
-
-    /// The connection and what is to be written on it.
-    pub(super) fn parts(&mut self) -> (&mut SqliteConnection, &[Leaf]) {
-        (&mut self.connection, &self.leaves)
     }
 }

@@ -1,30 +1,19 @@
-//! Writing without waiting: a part takes its place in the line, and somebody waits for it later or elsewhere.
-
-use futures_util::future::BoxFuture;
-use tokio::sync::oneshot;
+//! Writing without waiting: a part takes its place in the line, and what follows from it happens once it is durable.
 
 use super::{Batch, Draft, Ledger, WriteFault, writer};
 
-/// A part in the line. It is written whether or not anybody waits.
-#[must_use = "nothing follows from a write that is not known to be durable"]
-pub struct Written<T>(Result<oneshot::Receiver<Result<T, WriteFault>>, WriteFault>);
-
-impl<T> Written<T> {
-    /// Waits until the part is durable, or failed.
-    pub async fn durable(self) -> Result<T, WriteFault> {
-        self.0?.await.unwrap_or(Err(WriteFault::Closed))
-    }
-}
-
 impl Ledger {
     /// [`write`](Self::write) in two steps: when this returns, the part stands in the line behind all earlier ones.
-    pub async fn enqueue<T, W>(&self, at_ms: i64, work: W) -> Written<T>
+    /// `work` only adds
+    /// rows and entries. `then` is told whether it became durable, after those of all earlier parts; it should be quick and not wait.
+    pub async fn enqueue<W, A>(&self, at_ms: i64, work: W, then: A)
     where
-        T: Send + 'static,
-        W: for<'c> FnOnce(&'c mut Batch) -> BoxFuture<'c, Result<T, WriteFault>> + Send + 'static,
+        W: FnOnce(&mut Batch) -> Result<(), WriteFault> + Send + 'static,
+        A: FnOnce(Result<(), WriteFault>) + Send + 'static,
     {
-        let (job, answer) = writer::job(at_ms, work);
-        Written(self.jobs.send(job).await.map(|()| answer).map_err(|_| WriteFault::Closed))
+        if let Err(closed) = self.jobs.send(writer::line(at_ms, work, then)).await {
+            closed.0.refuse(WriteFault::Closed);
+        }
     }
 
     /// Writes one entry that goes with no row.

@@ -1,8 +1,12 @@
 //! What one entry says, and the exact bytes that are hashed for it.
 
+use std::sync::Arc;
+
 use legator_protocol::{CommandId, ProbeId};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::fault::WriteFault;
 
 /// An entry that is about to be written. Its index and time come from the ledger.
 #[derive(Clone, Debug, Default)]
@@ -16,13 +20,15 @@ pub struct Draft {
     pub command: Option<String>,
     pub probe: Option<String>,
     pub tenant: Option<String>,
-    /// Everything else that an auditor will ask for.
-    pub body: Value,
+    /// Everything else that an auditor will ask for, as JSON.
+    pub body: Box<RawValue>,
+    /// Why there is no body, if it could not be written as JSON.
+    pub fault: Option<Arc<serde_json::Error>>,
 }
 
 /// An entry's JSON, version 1. The order of fields is the order in the bytes, which is the order for good.
 #[derive(Serialize)]
-struct Leaf<'d> {
+pub(super) struct Leaf<'d> {
     v: u8,
     index: u64,
     at: i64,
@@ -32,7 +38,7 @@ struct Leaf<'d> {
     command: Option<&'d str>,
     probe: Option<&'d str>,
     tenant: Option<&'d str>,
-    body: &'d Value,
+    body: &'d RawValue,
 }
 
 impl Draft {
@@ -53,13 +59,19 @@ impl Draft {
     }
 
     #[must_use]
-    pub fn body(mut self, body: Value) -> Self {
-        self.body = body;
+    pub fn body(mut self, body: impl Serialize) -> Self {
+        match serde_json::value::to_raw_value(&body) {
+            Ok(body) => self.body = body,
+            Err(fault) => self.fault = Some(Arc::new(fault)),
+        }
         self
     }
 
-    pub(super) fn to_json(&self, index: u64, at_ms: i64) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Leaf {
+    pub(super) fn leaf(&self, index: u64, at_ms: i64) -> Result<Leaf<'_>, WriteFault> {
+        if let Some(fault) = &self.fault {
+            return Err(WriteFault::Json(Arc::clone(fault)));
+        }
+        Ok(Leaf {
             v: 1,
             index,
             at: at_ms,

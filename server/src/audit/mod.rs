@@ -28,19 +28,18 @@ use sqlx::sqlite::Sqlite;
 use tokio::sync::{mpsc, watch};
 
 pub use batch::Batch;
-pub use enqueue::Written;
 pub use entry::Draft;
 pub use fault::{KeptFault, OpenFault, ReadFault, WriteFault};
 pub use prove::{Consistency, Inclusion};
 pub use query::{Entry, Filter, Page};
-pub use rows::Bulk;
+pub use rows::{Bulk, Place};
 pub use verify::{Finding, Flaw, Report};
 
 use crate::db::{Db, DbFault};
 use writer::{Job, Writer};
 
 /// Parts that may wait before callers wait for room.
-const BACKLOG: usize = 1024;
+const BACKLOG: usize = 4096;
 
 /// The log's newest signed state.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,28 +1,20 @@
 //! All SQL of the audit log: its tables are `audit_*`, and nobody else speaks to them.
 
-use std::fmt::Write as _;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
 
 use legator_engine::tlog::{Hash, Node};
+use serde::Serialize;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Error, QueryBuilder, Row, query, query_as, query_scalar, query_with};
 
-use super::Head;
-use super::batch::Leaf;
 use super::query::{Entry, Filter};
+use super::rows::{Bulk, Script, Value};
 
 /// Levels of the tree between two stored ones. Above the leaves only every eighth level is stored; the rest is hashed when asked.
 const STRIDE: u8 = 8;
-/// Rows of one INSERT: a group goes out in as few of these as its binary digits, so that nine prepared statements serve all.
-const CHUNKS: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), Error> {
     run(connection, "BEGIN IMMEDIATE").await
-}
-
-pub(super) async fn commit(connection: &mut SqliteConnection) -> Result<(), Error> {
-    run(connection, "COMMIT").await
 }
 
 pub(super) async fn roll_back(connection: &mut SqliteConnection) -> Result<(), Error> {
@@ -56,90 +48,56 @@ async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(),
     query(sql).execute(connection).await.map(drop)
 }
 
-/// Entries, bodies, newly complete nodes and the checkpoint of one group.
-pub(super) async fn insert_group(
-    connection: &mut SqliteConnection,
-    leaves: &[Leaf],
-    nodes: &[(Node, Hash)],
-    head: &Head,
-) -> Result<(), Error> {
-    for (node, hash) in nodes {
-        query("INSERT INTO audit_node (level, position, hash) VALUES (?, ?, ?)")
-            .bind(i64::from(node.level / STRIDE))
-            .bind(node.index as i64)
-            .bind(hash.as_bytes().as_slice())
-            .execute(&mut *connection)
-            .await?;
-    }
-    let mut rest = leaves;
-    for (rows, [plain, last]) in INSERTS.iter() {
-        while rest.len() >= *rows {
-            let (chunk, after) = rest.split_at(*rows);
-            rest = after;
-            let mut values = SqliteArguments::default();
-            values.reserve(rows * 11 + 4, 0);
-            bind_entries(&mut values, chunk).map_err(Error::Encode)?;
-            let sql = if rest.is_empty() {
-                bind_checkpoint(&mut values, head).map_err(Error::Encode)?;
-                last
-            } else {
-                plain
-            };
-            query_with(AssertSqlSafe(Arc::clone(sql)), values).execute(&mut *connection).await?;
+/// Rows of `[index, hash, at, kind, actor, subject, command, probe, tenant]`. The log comes after what it speaks of.
+pub(super) static INSERT_ENTRY: Bulk = Bulk {
+    rank: 250,
+    sql: "\
+INSERT INTO audit_entry (position, leaf_hash, at, kind, actor, subject, command, probe, tenant) \
+SELECT value->>0, unhex(value->>1), value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, \
+value->>8 FROM json_each({rows})",
+};
+
+/// Rows of `[index, json]`.
+pub(super) static INSERT_BODY: Bulk = Bulk {
+    rank: 251,
+    sql: "\
+INSERT INTO audit_body (position, json) \
+SELECT value->>0, CAST(substr({heap}, value->>'$[1][0]', value->>'$[1][1]') AS TEXT) FROM json_each({rows})",
+};
+
+/// Rows of `[level, position, hash]`.
+pub(super) static INSERT_NODE: Bulk = Bulk {
+    rank: 252,
+    sql: "\
+INSERT INTO audit_node (level, position, hash) \
+SELECT value->>0, value->>1, unhex(value->>2) FROM json_each({rows})",
+};
+
+/// Rows of `[size, root, at, note]`: the newest head, after all that it covers.
+pub(super) static INSERT_CHECKPOINT: Bulk = Bulk {
+    rank: 253,
+    sql: "\
+INSERT INTO audit_checkpoint (size, root, at, note) \
+SELECT value->>0, unhex(value->>1), value->>2, value->>3 FROM json_each({rows})",
+};
+
+pub(super) fn node_row(node: Node, hash: &Hash) -> impl Serialize {
+    (node.level / STRIDE, node.index, hex::encode(hash.as_bytes()))
+}
+
+/// Everything of one group, and its commit, as one text of statements: one hand-over to the database's thread.
+pub(super) async fn write_group(connection: &mut SqliteConnection, begun: bool, script: Script) -> Result<(), Error> {
+    let begin = if begun { "" } else { "BEGIN IMMEDIATE;" };
+    let mut values = SqliteArguments::default();
+    for value in script.values {
+        match value {
+            Value::Rows(json) => values.add(json),
+            Value::Heap(bytes) => values.add(bytes),
         }
+        .map_err(Error::Encode)?;
     }
-    Ok(())
-}
-
-/// For each chunk size the statement without and with the checkpoint, which rides on the last chunk of its group.
-static INSERTS: LazyLock<Vec<(usize, [Arc<str>; 2])>> = LazyLock::new(|| {
-    CHUNKS
-        .iter()
-        .map(|&rows| {
-            let mut sql = String::from(
-                "INSERT INTO audit_entry (position, leaf_hash, at, kind, actor, subject, command, probe, tenant) VALUES ",
-            );
-            repeat(&mut sql, "(?, ?, ?, ?, ?, ?, ?, ?, ?)", rows);
-            sql.push_str("; INSERT INTO audit_body (position, json) VALUES ");
-            repeat(&mut sql, "(?, ?)", rows);
-            let last = format!("{sql}; INSERT INTO audit_checkpoint (size, root, at, note) VALUES (?, ?, ?, ?)");
-            (rows, [sql.into(), last.into()])
-        })
-        .collect()
-});
-
-fn repeat(sql: &mut String, row: &str, times: usize) {
-    for n in 0..times {
-        let comma = if n == 0 { "" } else { ", " };
-        // INVARIANT: writing to a `String` does not fail.
-        let _ = write!(sql, "{comma}{row}");
-    }
-}
-
-fn bind_entries(values: &mut SqliteArguments, leaves: &[Leaf]) -> Result<(), sqlx::error::BoxDynError> {
-    for leaf in leaves {
-        values.add(leaf.index as i64)?;
-        values.add(leaf.hash.as_bytes().as_slice())?;
-        values.add(leaf.at_ms)?;
-        values.add(leaf.draft.kind)?;
-        values.add(leaf.draft.actor.as_str())?;
-        values.add(leaf.draft.subject.as_str())?;
-        values.add(leaf.draft.command.as_deref())?;
-        values.add(leaf.draft.probe.as_deref())?;
-        values.add(leaf.draft.tenant.as_deref())?;
-    }
-    for leaf in leaves {
-        values.add(leaf.index as i64)?;
-        values.add(leaf.json.as_str())?;
-    }
-    Ok(())
-}
-
-fn bind_checkpoint(values: &mut SqliteArguments, head: &Head) -> Result<(), sqlx::error::BoxDynError> {
-    values.add(head.size as i64)?;
-    values.add(head.root.as_bytes().as_slice())?;
-    values.add(head.at_ms)?;
-    values.add(&*head.note)
+    let sql = format!("{begin}{}COMMIT", script.sql);
+    query_with(AssertSqlSafe(sql), values).execute(connection).await.map(drop)
 }
 
 /// A row of `audit_checkpoint`.

@@ -1,7 +1,7 @@
 //! The one task that writes: takes what waits, runs it in one transaction, signs the new head, commits, answers everyone.
 //! Never: answers before the commit, adds latency to a part that is alone, stops because one part failed or panicked.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::{Head, Health, open, store};
 use crate::db::{Db, DbFault};
 
 /// Parts that share one commit at most.
-const GROUP: usize = 256;
+const GROUP: usize = 1024;
 /// A part that takes longer is undone, because everyone waits for it. Tests wait for it, too.
 const LONGEST_PART: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 /// How often an unwritable log is tried again while nobody writes.
@@ -39,8 +39,14 @@ pub(super) enum Ran {
     Undo(Answer),
 }
 
-type Answer = Box<dyn FnOnce(Option<WriteFault>) + Send>;
+/// Tells a caller how its part ended: `None` is as well as it ran.
+pub(super) struct Answer {
+    tell: Box<dyn FnOnce(Option<WriteFault>) + Send>,
+    /// It does more than to wake somebody, so the next group does not wait for it.
+    works: bool,
+}
 
+/// A part whose caller waits.
 struct Part<T, E, W> {
     at_ms: i64,
     work: W,
@@ -78,19 +84,65 @@ where
             };
             let kept = outcome.is_ok();
             // A caller that went away is not told; its part counts all the same.
-            let tell: Answer = Box::new(move |fault| {
-                let _ = answer.send(match fault {
-                    None => outcome,
-                    Some(fault) => Err(fault.into()),
-                });
-            });
-            if kept { Ran::Keep(tell) } else { Ran::Undo(tell) }
+            let answer = |outcome| drop(answer.send(outcome));
+            ran(kept, Answer::new(outcome, answer, false))
         })
     }
 
     fn refuse(self: Box<Self>, fault: WriteFault) {
         let _ = self.answer.send(Err(fault.into()));
     }
+}
+
+/// A part that adds rows and entries and nobody waits for.
+struct Line<W, A> {
+    at_ms: i64,
+    work: W,
+    then: A,
+}
+
+pub(super) fn line<W, A>(at_ms: i64, work: W, then: A) -> Box<dyn Job>
+where
+    W: FnOnce(&mut Batch) -> Result<(), WriteFault> + Send + 'static,
+    A: FnOnce(Result<(), WriteFault>) + Send + 'static,
+{
+    Box::new(Line { at_ms, work, then })
+}
+
+impl<W, A> Job for Line<W, A>
+where
+    W: FnOnce(&mut Batch) -> Result<(), WriteFault> + Send + 'static,
+    A: FnOnce(Result<(), WriteFault>) + Send + 'static,
+{
+    fn at_ms(&self) -> i64 {
+        self.at_ms
+    }
+
+    fn run(self: Box<Self>, batch: &mut Batch) -> BoxFuture<'_, Ran> {
+        let Self { work, then, .. } = *self;
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(batch))).unwrap_or(Err(WriteFault::Panicked));
+        let kept = outcome.is_ok();
+        Box::pin(std::future::ready(ran(kept, Answer::new(outcome, then, true))))
+    }
+
+    fn refuse(self: Box<Self>, fault: WriteFault) {
+        (self.then)(Err(fault));
+    }
+}
+
+impl Answer {
+    fn new<T, E>(outcome: Result<T, E>, then: impl FnOnce(Result<T, E>) + Send + 'static, works: bool) -> Self
+    where
+        T: Send + 'static,
+        E: From<WriteFault> + Send + 'static,
+    {
+        let tell = move |fault: Option<WriteFault>| then(fault.map_or(outcome, |fault| Err(fault.into())));
+        Self { tell: Box::new(tell), works }
+    }
+}
+
+fn ran(kept: bool, answer: Answer) -> Ran {
+    if kept { Ran::Keep(answer) } else { Ran::Undo(answer) }
 }
 
 pub(super) struct Writer {
@@ -104,6 +156,7 @@ pub(super) struct Writer {
     jobs: mpsc::Receiver<Box<dyn Job>>,
     head: watch::Sender<Head>,
     health: watch::Sender<Health>,
+    teller: mpsc::UnboundedSender<(Vec<Answer>, Option<WriteFault>)>,
 }
 
 impl Writer {
@@ -116,10 +169,21 @@ impl Writer {
         head: watch::Sender<Head>,
         health: watch::Sender<Health>,
     ) -> Self {
-        Self { db, batch: Some(Batch::new(connection)), tree, certain: true, signer, jobs, head, health }
+        let (teller, _) = mpsc::unbounded_channel();
+        Self { db, batch: Some(Batch::new(connection)), tree, certain: true, signer, jobs, head, health, teller }
     }
 
     pub async fn run(mut self) {
+        let (teller, mut told) = mpsc::unbounded_channel::<(Vec<Answer>, Option<WriteFault>)>();
+        self.teller = teller;
+        // In the order of the groups, while the next group is on its way to the disk.
+        tokio::spawn(async move {
+            while let Some((answers, fault)) = told.recv().await {
+                for Answer { tell, .. } in answers {
+                    tell(fault.clone());
+                }
+            }
+        });
         let mut waiting = Vec::with_capacity(GROUP);
         loop {
             let ailing = !self.health.borrow().is_good();
@@ -155,15 +219,25 @@ impl Writer {
                     self.head.send_replace(head);
                 }
                 self.say(Health::Good);
-                kept.into_iter().for_each(|tell| tell(None));
+                self.tell(kept, None);
             }
             Err(fault) => {
                 let fault = self.recover(fault).await;
                 let refusal = WriteFault::Unwritable(fault);
-                kept.into_iter().for_each(|tell| tell(Some(refusal.clone())));
                 jobs.for_each(|job| job.refuse(refusal.clone()));
+                self.tell(kept, Some(refusal));
             }
         }
+    }
+
+    /// Wakes those who wait, and leaves what works to the teller.
+    fn tell(&self, kept: Vec<Answer>, fault: Option<WriteFault>) {
+        let (works, wakes): (Vec<_>, Vec<_>) = kept.into_iter().partition(|answer| answer.works);
+        for Answer { tell, .. } in wakes {
+            tell(fault.clone());
+        }
+        // The teller ends only when it is dropped with the runtime, and then nobody is left to be told.
+        let _ = self.teller.send((works, fault));
     }
 
     /// Runs and commits a group; `kept` gets the callers that are to hear how it ended. The tree moves on only when it is durable.
@@ -173,7 +247,7 @@ impl Writer {
         jobs: &mut (dyn Iterator<Item = Box<dyn Job>> + Send),
         kept: &mut Vec<Answer>,
     ) -> Result<Option<Head>, DbFault> {
-        batch.begin(self.tree.size()).await?;
+        batch.begin(self.tree.size());
         let mut at_ms = self.head.borrow().at_ms;
         for job in jobs {
             at_ms = at_ms.max(job.at_ms());
@@ -185,17 +259,16 @@ impl Writer {
                 }
                 Ran::Undo(tell) => {
                     let undone = batch.undo_part().await;
-                    tell(None);
+                    (tell.tell)(None);
                     undone?;
                 }
             }
         }
         batch.end_parts().await?;
-        batch.flush().await?;
         let mut tree = self.tree.clone();
         let mut nodes = Vec::new();
         for leaf in batch.leaves() {
-            tree.append(leaf.hash, |node, hash| {
+            tree.append(*leaf, |node, hash| {
                 if store::is_stored(node) {
                     nodes.push((node, hash));
                 }
@@ -205,11 +278,7 @@ impl Writer {
             let root = tree.root();
             Head { size: tree.size(), root, note: Checkpoint::sign(tree.size(), root, &self.signer).into(), at_ms }
         });
-        let (connection, leaves) = batch.parts();
-        if let Some(head) = &head {
-            store::insert_group(connection, leaves, &nodes, head).await?;
-        }
-        store::commit(connection).await?;
+        batch.commit(&nodes, head.as_ref()).await?;
         self.tree = tree;
         Ok(head)
     }

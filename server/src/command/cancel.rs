@@ -51,7 +51,7 @@ impl Road {
             let mut life = open.life.lock();
             life.seq += 1;
             let body = serde_json::json!({ "by": actor, "reason": reason });
-            (life.seq, rows::Event::new(id, life.seq, now, "cancel", body))
+            (life.seq, rows::Event::new(id, life.seq, now, "cancel", &body))
         };
         let draft = Draft::new("command.cancel_requested", actor, open.proposal.probe.name.clone())
             .command(id)
@@ -63,8 +63,8 @@ impl Road {
             .ledger
             .write(now, move |batch| {
                 Box::pin(async move {
-                    rows::push_cancel(batch, id, &text);
-                    event.push(batch);
+                    rows::push_cancel(batch, id, &text)?;
+                    event.push(batch)?;
                     batch.entry(draft)?;
                     Ok::<_, WriteFault>(())
                 })
@@ -105,7 +105,7 @@ impl Road {
             _ => RequestState::Withdrawn,
         };
         let ended = serde_json::json!({ "by": actor, "reason": reason });
-        let event = rows::Event::new(id, seq, now, state.as_str(), ended.clone());
+        let event = rows::Event::new(id, seq, now, state.as_str(), &ended);
         let draft = Draft::new("command.settled", actor, open.proposal.probe.name.clone())
             .command(id)
             .probe(open.probe())
@@ -115,8 +115,8 @@ impl Road {
             .ledger
             .write(now, move |batch| {
                 Box::pin(async move {
-                    rows::push_ended(batch, id, state, now, &ended);
-                    event.push(batch);
+                    rows::push_ended(batch, id, state, now, &ended)?;
+                    event.push(batch)?;
                     if let Some(approval) = approval {
                         Approvals::close(batch, approval, closing).await?;
                     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use legator_engine::{Ask, Capacity, Context, Decision, Facts, Outcome, Principal, ProbeLoad};
 use legator_protocol::{CommandId, Level};
 
-use super::stages::{Intent, Judged, Proposal, order};
+use super::stages::{Intent, Judged, Proposal, Texts, order};
 use super::{CommandFault, Road};
 use crate::capacity::{Counts, Guest, Seat};
 use crate::fleet::{Probe, percent};
@@ -35,10 +35,24 @@ impl Road {
         Ok(())
     }
 
-    pub(super) fn propose(&self, intent: Arc<Intent>, probe: Arc<Probe>, group: Option<String>) -> Proposal {
+    pub(super) fn propose(&self, intent: Arc<Intent>, probe: Arc<Probe>) -> Proposal {
+        let texts = Arc::new(Texts::of(&intent));
+        self.propose_in(None, &intent, &texts, probe)
+    }
+
+    /// One of the proposals that an ask to many probes is made of.
+    pub(super) fn propose_in(
+        &self,
+        group: Option<&str>,
+        intent: &Arc<Intent>,
+        texts: &Arc<Texts>,
+        probe: Arc<Probe>,
+    ) -> Proposal {
         let created_at = self.0.clock.now();
         let expires_at = created_at + intent.ttl_ms;
-        Proposal { id: self.0.clock.born(CommandId::born), probe, intent, group, created_at, expires_at }
+        let (intent, texts) = (Arc::clone(intent), Arc::clone(texts));
+        let group = group.map(str::to_owned);
+        Proposal { id: self.0.clock.born(CommandId::born), probe, intent, texts, group, created_at, expires_at }
     }
 
     /// Decides each proposal, and takes the seat that the decision gives, in one step for each.

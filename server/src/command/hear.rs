@@ -9,7 +9,7 @@ use legator_protocol::{CommandId, CommandResult, End, Output, ProbeId, RefusedBy
 
 use super::life::{Open, State};
 use super::{Road, rows, store};
-use crate::audit::{Draft, WriteFault};
+use crate::audit::{Batch, Draft, WriteFault};
 use crate::telemetry::By;
 
 impl Road {
@@ -28,39 +28,34 @@ impl Road {
             life.seq
         };
         let body = serde_json::json!({ "probe": probe });
-        let event = rows::Event::new(command, seq, now, "started", body);
+        let event = rows::Event::new(command, seq, now, "started", &body);
         let draft = Draft::new("command.started", probe.to_string(), open.proposal.probe.name.clone())
             .command(command)
             .probe(probe);
         crate::fault::point("hear.accepted");
-        let write = self.0.ledger.enqueue(now, move |batch| {
-            Box::pin(async move {
-                rows::push_started(batch, command, now);
-                event.push(batch);
-                batch.entry(draft)?;
-                Ok::<_, WriteFault>(())
-            })
-        });
-        let written = write.await;
         let road = self.clone();
-        tokio::spawn(async move {
-            match written.durable().await {
-                Ok(()) => {
-                    open.durable(seq, State::Running);
-                    road.announce(&open.proposal, State::Running);
-                }
-                Err(fault) => {
-                    // Not durable, so it was not heard: the probe says it again in its next session.
-                    let mut life = open.life.lock();
-                    if life.state == State::Running {
-                        life.state = State::Dispatched;
-                        life.started_at = None;
-                    }
-                    drop(life);
-                    road.unheard(probe, &fault);
-                }
+        let write = move |batch: &mut Batch| {
+            rows::push_started(batch, command, now)?;
+            event.push(batch)?;
+            batch.entry(draft).map(drop)
+        };
+        let then = move |written: Result<(), WriteFault>| match written {
+            Ok(()) => {
+                open.durable(seq, State::Running);
+                road.announce(&open.proposal, State::Running);
             }
-        });
+            Err(fault) => {
+                // Not durable, so it was not heard: the probe says it again in its next session.
+                let mut life = open.life.lock();
+                if life.state == State::Running {
+                    life.state = State::Dispatched;
+                    life.started_at = None;
+                }
+                drop(life);
+                road.unheard(probe, &fault);
+            }
+        };
+        self.0.ledger.enqueue(now, write, then).await;
     }
 
     /// A piece of output.
@@ -79,20 +74,12 @@ impl Road {
         let body = serde_json::json!({ "stream": output.stream, "data": output.data });
         let event = rows::Event::output(output.command, seq, now, output.chunk, &body);
         crate::fault::point("hear.output");
-        let write = self.0.ledger.enqueue(now, move |batch| {
-            Box::pin(async move {
-                event.push(batch);
-                Ok::<_, WriteFault>(())
-            })
-        });
-        let written = write.await;
         let road = self.clone();
-        tokio::spawn(async move {
-            match written.durable().await {
-                Ok(()) => open.durable(seq, State::Running),
-                Err(fault) => road.unheard(probe, &fault),
-            }
-        });
+        let then = move |written: Result<(), WriteFault>| match written {
+            Ok(()) => open.durable(seq, State::Running),
+            Err(fault) => road.unheard(probe, &fault),
+        };
+        self.0.ledger.enqueue(now, move |batch: &mut Batch| event.push(batch), then).await;
     }
 
     /// How a command ended.
@@ -151,35 +138,30 @@ impl Road {
             life.seq += 1;
             life.seq
         };
-        let event = rows::Event::new(command, seq, now, "ended", with_state(state, &ended));
+        let event = rows::Event::new(command, seq, now, "ended", &with_state(state, &ended));
         let draft = Draft::new("command.settled", probe.to_string(), open.proposal.probe.name.clone())
             .command(command)
             .probe(probe)
             .body(with_state(state, &ended));
         crate::fault::point("hear.settling");
-        let write = self.0.ledger.enqueue(now, move |batch| {
-            Box::pin(async move {
-                rows::push_ended(batch, command, state, now, &ended);
-                event.push(batch);
-                batch.entry(draft)?;
-                Ok::<_, WriteFault>(())
-            })
-        });
-        let written = write.await;
         let road = self.clone();
-        tokio::spawn(async move {
-            match written.durable().await {
-                Ok(()) => {
-                    crate::fault::point("hear.settled");
-                    road.settled(&open, seq, state);
-                    road.0.hub.send(probe, &ToProbe::Settled { command });
-                }
-                Err(fault) => {
-                    open.life.lock().settling = false;
-                    road.unheard(probe, &fault);
-                }
+        let write = move |batch: &mut Batch| {
+            rows::push_ended(batch, command, state, now, &ended)?;
+            event.push(batch)?;
+            batch.entry(draft).map(drop)
+        };
+        let then = move |written: Result<(), WriteFault>| match written {
+            Ok(()) => {
+                crate::fault::point("hear.settled");
+                road.settled(&open, seq, state);
+                road.0.hub.send(probe, &ToProbe::Settled { command });
             }
-        });
+            Err(fault) => {
+                open.life.lock().settling = false;
+                road.unheard(probe, &fault);
+            }
+        };
+        self.0.ledger.enqueue(now, write, then).await;
     }
 
     /// A result for a command that is not open: said again, or of one that was given up as lost.
@@ -203,15 +185,15 @@ impl Road {
                 Err(fault) => return tracing::error!(%fault, "a late result could not be looked up"),
             };
             let now = self.0.clock.now();
-            let event = rows::Event::new(command, seq + 1, now, "ended", with_state(state, &ended));
+            let event = rows::Event::new(command, seq + 1, now, "ended", &with_state(state, &ended));
             let draft = Draft::new("command.found", probe.to_string(), row.probe_name)
                 .command(command)
                 .probe(probe)
                 .body(with_state(state, &ended));
             let written = self.0.ledger.write(now, move |batch| {
                 Box::pin(async move {
-                    rows::push_ended(batch, command, state, now, &ended);
-                    event.push(batch);
+                    rows::push_ended(batch, command, state, now, &ended)?;
+                    event.push(batch)?;
                     batch.entry(draft)?;
                     Ok::<_, WriteFault>(())
                 })

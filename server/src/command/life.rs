@@ -151,8 +151,10 @@ impl Open {
     /// The event before this many is durable now; watchers read on.
     pub fn durable(&self, seq: u64, state: State) {
         self.tick.send_modify(|tick| {
-            tick.seq = tick.seq.max(seq);
-            tick.state = state;
+            // What is told late says nothing new.
+            if seq >= tick.seq {
+                *tick = Tick { seq, state };
+            }
         });
     }
 }

@@ -27,6 +27,7 @@ mod timeline;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use legator_engine::{Bundle, Decision, Outcome};
 use legator_protocol::{ApprovalId, CommandId, SpecFault};
 use parking_lot::Mutex;
@@ -42,6 +43,7 @@ pub use self::store::{CommandRow, DecisionRow, EventRow, Query};
 pub use self::timeline::Output;
 
 use self::life::OpenCommands;
+use self::stages::Texts;
 use crate::approvals::Approvals;
 use crate::audit::{Ledger, WriteFault};
 use crate::capacity::Capacity;
@@ -56,6 +58,9 @@ use crate::vault::Vault;
 
 /// How many proposals become durable together.
 const TOGETHER: usize = 500;
+
+/// How many of those are on their way into the log at a time.
+const AHEAD: usize = 2;
 
 /// Walks commands to their hosts. Cheap to clone.
 #[derive(Clone)]
@@ -167,7 +172,7 @@ impl Road {
             Ok(receipt) => return Ok(receipt),
             Err(answering) => answering,
         };
-        let proposal = self.propose(intent, probe, None);
+        let proposal = self.propose(intent, probe);
         let mut receipts = self.walk(vec![proposal]).await?;
         receipts.pop().ok_or_else(|| CommandFault::Invalid("there is no proposal to walk".to_owned()))
     }
@@ -181,11 +186,19 @@ impl Road {
         self.check(&intent)?;
         let intent = Arc::new(intent);
         let group = self.0.clock.born(CommandId::born).to_string().replacen(CommandId::KIND, "grp", 1);
-        let propose = |probe| self.propose(Arc::clone(&intent), probe, Some(group.clone()));
-        let proposals: Vec<Proposal> = probes.into_iter().map(propose).collect();
-        let mut receipts = Vec::with_capacity(proposals.len());
-        for some in proposals.chunks(TOGETHER) {
-            receipts.extend(self.walk(some.to_vec()).await?);
+        let texts = Arc::new(Texts::of(&intent));
+        let mut receipts = Vec::with_capacity(probes.len());
+        let propose = |probe: &Arc<Probe>| self.propose_in(Some(&group), &intent, &texts, Arc::clone(probe));
+        let proposals: Vec<Vec<Proposal>> =
+            probes.chunks(TOGETHER).map(|some| some.iter().map(propose).collect()).collect();
+        // The next ones are judged while the log takes the last.
+        let walks = proposals.into_iter().map(|some| {
+            let road = self.clone();
+            async move { road.walk(some).await }
+        });
+        let mut walks = futures_util::stream::iter(walks).buffered(AHEAD);
+        while let Some(some) = walks.try_next().await? {
+            receipts.extend(some);
         }
         Ok((group, receipts))
     }
@@ -193,7 +206,7 @@ impl Road {
     /// What would be decided, without any of it happening.
     pub fn simulate(&self, intent: Intent, probe: Arc<Probe>) -> Result<Arc<Decision>, CommandFault> {
         self.check(&intent)?;
-        let proposal = self.propose(Arc::new(intent), probe, None);
+        let proposal = self.propose(Arc::new(intent), probe);
         let (_, decision) = self.0.capacity.with(|counts| self.decide(&proposal, counts));
         Ok(decision)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use legator_protocol::{ProbeId, ToProbe};
 
 use super::life::{Life, Open, State};
-use super::stages::{Cleared, Intent, Proposal, Sealed};
+use super::stages::{Cleared, Intent, Proposal, Sealed, Texts};
 use super::{CommandFault, Road, store};
 use crate::capacity::Seat;
 use crate::fleet::Probe;
@@ -116,16 +116,18 @@ impl Road {
             let probe = self.0.fleet.get(row.probe).unwrap_or_else(|| Arc::new(removed(&row)));
             let level = row.level.parse().unwrap_or(legator_protocol::Level::Destroy);
             let state = row.state;
+            let intent = Intent {
+                principal: row.principal,
+                spec: row.spec,
+                context: row.context,
+                ttl_ms: row.expires_at - row.created_at,
+                idempotency: None,
+            };
             let proposal = Proposal {
                 id: row.id,
                 probe,
-                intent: Arc::new(Intent {
-                    principal: row.principal,
-                    spec: row.spec,
-                    context: row.context,
-                    ttl_ms: row.expires_at - row.created_at,
-                    idempotency: None,
-                }),
+                texts: Arc::new(Texts::of(&intent)),
+                intent: Arc::new(intent),
                 group: row.group,
                 created_at: row.created_at,
                 expires_at: row.expires_at,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use legator_engine::{Decision, Outcome};
-use legator_protocol::{ApprovalId, Level};
+use legator_protocol::{ApprovalId, CommandSpec, Level};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::life::{Life, Open, State};
@@ -16,13 +17,24 @@ use crate::capacity::Seat;
 
 /// One judgement, ready to be written.
 struct Writing {
-    new: Option<NewRow>,
     decided: rows::Decided,
     event: rows::Event,
     draft: Draft,
     ask: Option<Request>,
     raise: Option<(ApprovalId, u32)>,
     close: Option<(ApprovalId, RequestState)>,
+}
+
+/// What the log says of a judgement: what was asked, and the whole decision with its reasons.
+#[derive(Serialize)]
+struct DecidedBody<'d> {
+    line: &'d str,
+    spec: &'d CommandSpec,
+    state: &'static str,
+    principal: &'d str,
+    approval: Option<ApprovalId>,
+    #[serde(flatten)]
+    decision: &'d Decision,
 }
 
 impl Road {
@@ -45,8 +57,9 @@ impl Road {
         let started = tokio::time::Instant::now();
         let written = self.0.ledger.write(now, move |batch| {
             Box::pin(async move {
+                let mut shared = rows::Shared::default();
                 for writing in writings {
-                    write(batch, writing).await?;
+                    write(batch, writing, &mut shared).await?;
                 }
                 Ok::<_, WriteFault>(())
             })
@@ -156,6 +169,7 @@ impl Road {
         let new = (!*again).then(|| NewRow::of(proposal, decision, &digest, life.approval, level));
         let decided = rows::Decided {
             command: proposal.id,
+            new,
             n: life.judged,
             at: now,
             state,
@@ -171,7 +185,7 @@ impl Road {
             life.seq,
             now,
             "decision",
-            serde_json::json!({
+            &serde_json::json!({
                 "state": state.as_str(), "outcome": decision.outcome.as_str(), "summary": decision.rationale.summary,
                 "approval": life.approval, "revision": decision.revision,
             }),
@@ -179,19 +193,15 @@ impl Road {
         let draft = Draft::new("command.decided", actor(proposal), proposal.probe.name.clone())
             .command(proposal.id)
             .probe(proposal.probe.id)
-            .body(serde_json::json!({
-                "line": proposal.intent.spec.line(),
-                "spec": proposal.intent.spec,
-                "state": state.as_str(),
-                "action": decision.action,
-                "outcome": decision.outcome,
-                "rationale": decision.rationale,
-                "revision": decision.revision,
-                "facts_digest": decision.facts_digest,
-                "principal": proposal.intent.principal.id,
-                "approval": life.approval,
-            }));
-        Ok(Writing { new, decided, event, draft, ask, raise, close })
+            .body(DecidedBody {
+                line: &proposal.texts.line,
+                spec: &proposal.intent.spec,
+                state: state.as_str(),
+                principal: &proposal.intent.principal.id,
+                approval: life.approval,
+                decision,
+            });
+        Ok(Writing { decided, event, draft, ask, raise, close })
     }
 
     /// A recorded `deny`: the command ends here.
@@ -243,7 +253,7 @@ impl Road {
     pub(super) fn announce(&self, proposal: &Proposal, state: State) {
         let body = serde_json::json!({
             "state": state.as_str(), "probe": proposal.probe.id, "probe_name": proposal.probe.name,
-            "line": proposal.intent.spec.line(),
+            "line": proposal.texts.line,
         });
         self.0.events.publish(self.0.clock.now(), "command", proposal.id.to_string(), body);
         self.0.metrics.commands_open.set(i64::try_from(self.0.open.lock().len()).unwrap_or(i64::MAX));
@@ -257,14 +267,9 @@ impl Road {
     }
 }
 
-async fn write(batch: &mut crate::audit::Batch, writing: Writing) -> Result<(), WriteFault> {
-    if let Some(new) = writing.new {
-        new.push(batch);
-    } else {
-        writing.decided.push_state(batch);
-    }
-    writing.decided.push(batch);
-    writing.event.push(batch);
+async fn write(batch: &mut crate::audit::Batch, writing: Writing, shared: &mut rows::Shared) -> Result<(), WriteFault> {
+    writing.decided.push(batch, shared)?;
+    writing.event.push(batch)?;
     if let Some(request) = writing.ask {
         Approvals::ask(batch, &request).await?;
     }
@@ -323,7 +328,7 @@ fn request(
             tags: proposal.probe.tags.clone(),
             tenant: proposal.probe.tenant.clone(),
             level: Some(level),
-            line: proposal.intent.spec.line(),
+            line: proposal.texts.line.clone(),
             reason: proposal.intent.context.reason.clone(),
             why: decision.rationale.summary.clone(),
         },

@@ -33,12 +33,35 @@ pub struct Idempotency {
     pub body_digest: String,
 }
 
+/// An intent as it is written and shown, made once for all probes that it is asked of.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    pub principal: String,
+    pub spec: String,
+    /// The command as a person would type it.
+    pub line: String,
+    pub context: String,
+}
+
+impl Texts {
+    pub(super) fn of(intent: &Intent) -> Self {
+        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
+        Self {
+            principal: json(serde_json::to_string(&intent.principal)),
+            spec: json(serde_json::to_string(&intent.spec)),
+            line: intent.spec.line(),
+            context: json(serde_json::to_string(&intent.context)),
+        }
+    }
+}
+
 /// What is asked of one probe. Not yet decided.
 #[derive(Clone, Debug)]
 pub struct Proposal {
     pub(super) id: CommandId,
     pub(super) probe: Arc<Probe>,
     pub(super) intent: Arc<Intent>,
+    pub(super) texts: Arc<Texts>,
     pub(super) group: Option<String>,
     pub(super) created_at: i64,
     pub(super) expires_at: i64,

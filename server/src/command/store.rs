@@ -1,4 +1,4 @@
-//! The SQL of `command_*`. Writes take a JSON array of rows, so that one statement serves a whole group of writers;
+//! The SQL of `command_*`. Writes take a JSON array of rows and a heap of texts, so that one statement serves a whole group;
 //! their ranks follow a command's life, so that one that goes through several states in one group ends in the last.
 
 use legator_engine::{Context, Decision, Facts, Principal};
@@ -10,62 +10,75 @@ use super::life::State;
 use crate::audit::Bulk;
 use crate::db::{Db, DbFault};
 
+/// Its long texts lie in the heap; `sealable` may be absent.
 pub static INSERT_COMMAND: Bulk = Bulk {
     rank: 0,
     sql: "\
 INSERT INTO command_command (id, probe, probe_name, state, level, principal, principal_id, spec, line, context, \
-group_id, idem_key, idem_digest, revision, digest, approval, created_at, expires_at, ended_at) \
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9, \
-value->>10, value->>11, value->>12, value->>13, value->>14, value->>15, value->>16, value->>17, value->>18 \
-FROM json_each(?)",
+group_id, idem_key, idem_digest, revision, digest, approval, created_at, expires_at, ended_at, sealable, dispatched_at) \
+SELECT value->>'$[0][0]', value->>'$[0][1]', value->>'$[0][2]', value->>'$[0][3]', value->>'$[0][4]', \
+CAST(substr({heap}, value->>'$[1][0][0]', value->>'$[1][0][1]') AS TEXT), value->>'$[1][1]', \
+CAST(substr({heap}, value->>'$[1][2][0]', value->>'$[1][2][1]') AS TEXT), \
+CAST(substr({heap}, value->>'$[1][3][0]', value->>'$[1][3][1]') AS TEXT), \
+CAST(substr({heap}, value->>'$[1][4][0]', value->>'$[1][4][1]') AS TEXT), \
+value->>'$[2][0]', value->>'$[2][1]', value->>'$[2][2]', \
+value->>'$[3][0]', value->>'$[3][1]', value->>'$[3][2]', value->>'$[3][3]', value->>'$[3][4]', \
+value->>'$[4][0]', CAST(substr({heap}, value->>'$[4][1][0]', value->>'$[4][1][1]') AS TEXT), value->>'$[4][2]' \
+FROM json_each({rows})",
 };
 
 pub static INSERT_DECISION: Bulk = Bulk {
     rank: 6,
     sql: "\
 INSERT INTO command_decision (command, n, at, revision, outcome, facts, decision) \
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(?)",
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, \
+CAST(substr({heap}, value->>'$[5][0]', value->>'$[5][1]') AS TEXT), \
+CAST(substr({heap}, value->>'$[6][0]', value->>'$[6][1]') AS TEXT) FROM json_each({rows})",
 };
 
 pub static INSERT_EVENT: Bulk = Bulk {
     rank: 7,
     sql: "\
 INSERT INTO command_event (command, seq, at, kind, chunk, body) \
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?)",
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, \
+CAST(substr({heap}, value->>'$[5][0]', value->>'$[5][1]') AS TEXT) FROM json_each({rows})",
 };
 
+/// A command that waited is cleared now; a new one is inserted so.
 pub static CLEAR: Bulk = Bulk {
     rank: 2,
     sql: "\
-UPDATE command_command SET sealable = j.value->>1, dispatched_at = j.value->>2 FROM json_each(?) AS j \
+UPDATE command_command SET sealable = CAST(substr({heap}, j.value->>'$[1][0]', j.value->>'$[1][1]') AS TEXT), \
+dispatched_at = j.value->>2 FROM json_each({rows}) AS j \
 WHERE command_command.id = j.value->>0 AND sealable IS NULL",
 };
 
 pub static JUDGE_AGAIN: Bulk = Bulk {
     rank: 1,
     sql: "\
-UPDATE command_command SET state = j.value->>1, approval = j.value->>2, ended_at = j.value->>3 FROM json_each(?) AS j \
+UPDATE command_command SET state = j.value->>1, approval = j.value->>2, ended_at = j.value->>3 FROM json_each({rows}) AS j \
 WHERE command_command.id = j.value->>0 AND state IN ('held', 'queued')",
 };
 
 pub static START: Bulk = Bulk {
     rank: 3,
     sql: "\
-UPDATE command_command SET state = 'running', started_at = j.value->>1 FROM json_each(?) AS j \
+UPDATE command_command SET state = 'running', started_at = j.value->>1 FROM json_each({rows}) AS j \
 WHERE command_command.id = j.value->>0 AND state = 'dispatched'",
 };
 
 pub static END: Bulk = Bulk {
     rank: 5,
     sql: "\
-UPDATE command_command SET state = j.value->>1, ended_at = j.value->>2, ended = j.value->>3 FROM json_each(?) AS j \
+UPDATE command_command SET state = j.value->>1, ended_at = j.value->>2, \
+ended = CAST(substr({heap}, j.value->>'$[3][0]', j.value->>'$[3][1]') AS TEXT) FROM json_each({rows}) AS j \
 WHERE command_command.id = j.value->>0 AND state IN ('held', 'queued', 'dispatched', 'running', 'lost')",
 };
 
 pub static CANCEL: Bulk = Bulk {
     rank: 4,
     sql: "\
-UPDATE command_command SET cancel = j.value->>1 FROM json_each(?) AS j WHERE command_command.id = j.value->>0",
+UPDATE command_command SET cancel = j.value->>1 FROM json_each({rows}) AS j WHERE command_command.id = j.value->>0",
 };
 
 /// A command as it stands in the database.

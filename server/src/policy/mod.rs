@@ -69,6 +69,8 @@ pub struct State {
     pub faults: Vec<Fault>,
     /// The digest of what was refused, so that it is said once.
     refused: Option<[u8; 32]>,
+    /// The digest of the files that decide now, as they were last read.
+    decides: [u8; 32],
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +120,8 @@ impl Policy {
         let now = clock.now();
         let bundle = Arc::new(bundle);
         let (live, _) = watch::channel(Arc::clone(&bundle));
-        let state = Mutex::new(State { activated_at: now, faults, refused: None });
+        let decides = folder::digest(&files);
+        let state = Mutex::new(State { activated_at: now, faults, refused: None, decides });
         let activating = tokio::sync::Mutex::default();
         let policy = Self(Arc::new(Inner { clock, ledger, events, metrics, source, live, state, activating }));
         if new {
@@ -153,16 +156,25 @@ impl Policy {
     async fn reconcile(&self, actor: &str) -> Result<Reload, PolicyFault> {
         let _activating = self.0.activating.lock().await;
         let source = self.0.source.clone();
+        let decides = self.0.state.lock().decides;
         let read = tokio::task::spawn_blocking(move || {
             let files = folder::files(&source)?;
-            let bundle = load(&source, &files);
-            Ok::<_, PolicyFault>((files, bundle))
+            let digest = folder::digest(&files);
+            // Compiling costs a thousand times as much as looking; most looks find what decides already.
+            let bundle = (decides != digest).then(|| load(&source, &files));
+            Ok::<_, PolicyFault>((files, digest, bundle))
         });
-        let (files, bundle) = match read.await {
+        let (files, digest, bundle) = match read.await {
             Ok(read) => read?,
             Err(fault) => {
                 return Err(PolicyFault::Unreadable { path: self.0.source.to_string(), why: fault.to_string() });
             }
+        };
+        let Some(bundle) = bundle else {
+            let mut state = self.0.state.lock();
+            state.faults.clear();
+            state.refused = None;
+            return Ok(Reload::Unchanged);
         };
         let bundle = match bundle {
             Ok(bundle) => Arc::new(bundle),
@@ -175,10 +187,11 @@ impl Policy {
             let mut state = self.0.state.lock();
             state.faults.clear();
             state.refused = None;
+            state.decides = digest;
             return Ok(Reload::Unchanged);
         }
         self.keep(actor, &bundle, &files).await?;
-        *self.0.state.lock() = State { activated_at: self.0.clock.now(), ..State::default() };
+        *self.0.state.lock() = State { activated_at: self.0.clock.now(), decides: digest, ..State::default() };
         let body = serde_json::json!({ "revision": bundle.revision() });
         self.0.live.send_replace(Arc::clone(&bundle));
         self.0.events.publish(self.0.clock.now(), "bundle.activated", bundle.revision(), body);

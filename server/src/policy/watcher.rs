@@ -18,7 +18,12 @@ pub async fn watch(policy: Policy) {
     let Source::Folder(folder) = policy.source().clone() else { return };
     let wake = std::sync::Arc::new(Notify::new());
     let signal = std::sync::Arc::clone(&wake);
-    let told = notify::recommended_watcher(move |_| signal.notify_one());
+    // Our own look at the folder is an access too, and would wake us for ever.
+    let told = notify::recommended_watcher(move |told: notify::Result<notify::Event>| {
+        if !told.is_ok_and(|event| event.kind.is_access()) {
+            signal.notify_one();
+        }
+    });
     let watcher = told.and_then(|mut watcher| watcher.watch(&folder, RecursiveMode::Recursive).map(|()| watcher));
     if let Err(fault) = &watcher {
         tracing::warn!(%fault, "the bundle's folder cannot be watched; it is read every {} s", ROUND.as_secs());

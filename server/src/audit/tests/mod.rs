@@ -58,9 +58,9 @@ fn draft(n: u64) -> Draft {
         subject: format!("cmd_{n}"),
         command: Some(format!("cmd_{n}")),
         probe: (n.is_multiple_of(3)).then(|| format!("prb_{n}")),
-        tenant: None,
-        body: json!({ "line": "echo \"100%_done\"", "n": n }),
+        ..Draft::default()
     }
+    .body(json!({ "line": "echo \"100%_done\"", "n": n }))
 }
 
 async fn add(ledger: &Ledger, n: u64) -> Result<u64, WriteFault> {

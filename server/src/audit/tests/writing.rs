@@ -188,7 +188,7 @@ async fn writes_rows_without_an_entry_and_leaves_the_head() {
 #[tokio::test]
 async fn refuses_an_entry_that_is_too_long() {
     let (_folder, ledger) = fresh().await;
-    let long = Draft { kind: "command.output", body: json!("x".repeat(2 << 20)), ..Draft::default() };
+    let long = Draft::new("command.output", "", "").body("x".repeat(2 << 20));
     let refused = ledger.write(0, move |batch| Box::pin(async move { batch.entry(long) })).await;
     assert!(matches!(refused, Err(WriteFault::TooLong { .. })));
     assert_eq!(ledger.head().size, 0);
