@@ -4,7 +4,8 @@ import { Failure, readFailure } from './failure';
 import type { components, paths } from './schema';
 
 type Schemas = components['schemas'];
-export type Approval = Schemas['ApprovalOut'];
+/** A request for a command, or (where `revision` is) for a bundle to be put in force; then `command` and `probe` are empty. */
+export type Approval = Schemas['ApprovalOut'] & { revision?: string };
 export type Command = Schemas['CommandOut'];
 export type CommandEvent = Schemas['EventOut'];
 export type Probe = Schemas['ProbeOut'];

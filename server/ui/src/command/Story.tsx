@@ -54,7 +54,7 @@ function BeforeAfter({ seen }: { seen: Seen[] }) {
 export function CommandLine({ command }: { command: Pick<Command, 'line' | 'probe_name'> }) {
   return (
     <div className="flex items-start gap-3 rounded-m border hair bg-s1 py-2 pr-2 pl-3.5">
-      <pre className="mono min-w-0 grow py-0.5 text-lead whitespace-pre-wrap break-words"><span className="text-text3 select-none">{command.probe_name}$ </span><Told>{command.line}</Told></pre>
+      <pre className="mono min-w-0 grow py-0.5 text-lead whitespace-pre-wrap break-words">{command.probe_name && <span className="text-text3 select-none">{command.probe_name}$ </span>}<Told>{command.line}</Told></pre>
       <CopyButton text={command.line} what="command" />
     </div>
   );
