@@ -1,7 +1,7 @@
-// The server's API, typed from its own document: `npm run gen` writes `schema.d.ts`, `npm run drift` compares.
+// The server's API, typed from its own document: every check and build writes the types anew (`npm run gen`).
 import createFetchClient from 'openapi-fetch';
 import { Failure, readFailure } from './failure';
-import type { components, paths } from './schema';
+import type { components, paths } from '../../generated/schema';
 
 type Schemas = components['schemas'];
 /** A request for a command, or (where `revision` is) for a bundle to be put in force; then `command` and `probe` are empty. */

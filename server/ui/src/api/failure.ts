@@ -1,6 +1,6 @@
 // Everything that goes wrong between a page and its server, in one shape: the server's problem details, or what the
 // browser says when there was no answer. Pages switch on `code` and print `title`, `detail` and `help`.
-import type { components } from './schema';
+import type { components } from '../../generated/schema';
 
 type Problem = components['schemas']['ProblemBody'];
 export type Said = Partial<Problem> & { code: string; status: number; title: string; detail: string };
