@@ -92,7 +92,7 @@ pub enum Command {
     Keys(people::Keys),
     /// The audit log: read, follow, verify, export, prove.
     Audit(audit::Audit),
-    /// Policy as code: check a bundle, without a server.
+    /// Policy as code: make, check, test, cover, compare and build bundles, without a server.
     Bundle(bundle::Bundle),
     /// The same as `bundle check`.
     #[command(hide = true)]

@@ -77,6 +77,8 @@ pub enum Failure {
     File { verb: &'static str, path: PathBuf, source: std::io::Error },
     #[error("the server's answer could not be read: {0}")]
     Answer(String),
+    #[error("the bundle cannot be used: {}", .0.first().map_or_else(String::new, ToString::to_string))]
+    Bundle(Vec<legator_engine::Fault>),
     #[error("interrupted")]
     Interrupted,
 }
@@ -110,7 +112,7 @@ impl Failure {
             Self::Unreachable { .. } | Self::Untrusted { .. } | Self::PinMismatch { .. } => Exit::UNREACHABLE,
             Self::Log(_) => Exit::LOG,
             Self::Interrupted => Exit::INTERRUPTED,
-            Self::Problem(_) | Self::Local(_) | Self::File { .. } | Self::Answer(_) => Exit::FAILED,
+            Self::Problem(_) | Self::Local(_) | Self::File { .. } | Self::Answer(_) | Self::Bundle(_) => Exit::FAILED,
         }
     }
 
@@ -139,6 +141,9 @@ impl Failure {
             error["status"] = problem.status.into();
             error["code"] = problem.code.as_str().into();
             error["request_id"] = problem.request_id.clone().into();
+        }
+        if let Self::Bundle(faults) = self {
+            error["faults"] = serde_json::json!(faults);
         }
         serde_json::json!({ "error": error })
     }

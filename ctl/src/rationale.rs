@@ -100,6 +100,15 @@ fn policy_lines(decision: &Decision) -> Vec<String> {
     lines
 }
 
+/// Policies with their clauses, one line for each thing that there is to know.
+pub fn reasons(policies: &[PolicyReason]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for reason in policies {
+        policy(reason, "", &mut lines);
+    }
+    lines
+}
+
 fn policy(reason: &PolicyReason, which: &str, lines: &mut Vec<String>) {
     lines.push(format!("{which}{}", clean::line(&reason.rationale)));
     lines.push(format!("{}:{} `{}`", clean::line(&reason.file), reason.span.line, clean::line(&reason.id)));
@@ -137,6 +146,13 @@ pub fn explain(screen: Screen, judgement: &Value) {
     let Some(decision) = decision_of(judgement) else {
         return screen.note("the decision is of a shape that this version cannot read; `--output json` shows it");
     };
+    for line in lines(&decision) {
+        screen.data(&format!("{UNDER}{line}"));
+    }
+}
+
+/// A decision in full, one line for each thing that there is to know.
+pub fn lines(decision: &Decision) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(said) = &decision.classification {
         lines.push(format!("classified as {}", said.level));
@@ -144,7 +160,7 @@ pub fn explain(screen: Screen, judgement: &Value) {
             lines.push(format!("  {}  {} ({})", clean::line(&part.text), part.level, clean::line(&part.why)));
         }
     }
-    lines.extend(policy_lines(&decision));
+    lines.extend(policy_lines(decision));
     for script in decision.rationale.admission.iter().flat_map(|admission| &admission.scripts) {
         let mark = if script.drove_outcome { '✗' } else { '✓' };
         lines.push(format!("{mark} {}", clean::line(&script.script)));
@@ -154,11 +170,9 @@ pub fn explain(screen: Screen, judgement: &Value) {
         }
         lines.extend(script.trace.iter().map(|line| format!("  | {}", clean::line(line))));
     }
-    if let Some(message) = counterfactual(&decision) {
+    if let Some(message) = counterfactual(decision) {
         lines.push(format!("→ {message}"));
     }
     lines.push(format!("revision {}, facts {}", clean::line(&decision.revision), clean::line(&decision.facts_digest)));
-    for line in lines {
-        screen.data(&format!("{UNDER}{line}"));
-    }
+    lines
 }

@@ -81,6 +81,11 @@ impl Screen {
             return self.document(&failure.json());
         }
         self.note(&format!("{RED}error{RED:#}: {}", crate::clean::lines(&failure.to_string())));
+        if let Failure::Bundle(faults) = failure {
+            for fault in faults {
+                self.note(&crate::clean::lines(&fault.render()));
+            }
+        }
         if let Failure::Problem(problem) = failure {
             for fault in problem.body["faults"].as_array().into_iter().flatten() {
                 if let Ok(fault) = serde_json::from_value::<legator_engine::Fault>(fault.clone()) {

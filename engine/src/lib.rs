@@ -1,31 +1,41 @@
 #![doc = include_str!("../README.md")]
 
-mod bundle;
+pub mod archive;
+mod boundary;
+pub mod bundle;
 #[cfg(test)]
 mod canonical;
 mod capacity;
 mod cases;
+mod coverage;
 mod decide;
 mod decision;
+mod diff;
 mod explain;
 mod facts;
 mod guard;
+pub mod lint;
+mod mutants;
+mod parallel;
 mod rationale;
 mod script;
 pub mod tlog;
 
-pub use bundle::{Bundle, Fault, PolicyInfo, ScriptInfo, ScriptKind};
+pub use bundle::{Bundle, Fault, Gate, Grade, Inspection, PolicyInfo, ScriptInfo, ScriptKind};
 pub use capacity::{Capacity, GroupLoad, ProbeLoad};
-pub use cases::{CaseResult, Report};
+pub use cases::{CaseResult, Difference, Explanation, Report, ScriptCaseResult, Trial};
+pub use coverage::{Coverage, FileCoverage, Point, PointKind, Share, Side};
 pub use decide::{decide, decide_plain};
 pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
+pub use diff::{AnswerChange, ChangeKind, Diff, FileChange, PolicyChange, Short};
 pub use facts::{
     Approval, Approvals, Ask, Context, Facts, Origin, Other, OtherKind, Principal, PrincipalKind, Probe, Resource,
 };
 pub use legator_classify::{Classification, Part, Table, classify};
 pub use legator_protocol::{CommandSpec, Invocation, Level, Look};
+pub use mutants::{Mutant, Mutants};
 pub use rationale::{
     AdmissionReason, Clause, ClauseKind, ClauseOutcome, Comparator, Counterfactual, Driver, DriverSource, Effect,
     Indicator, PolicyError, PolicyReason, Rationale, Scalar, ScriptReason, Severity, Span, Verdict,
 };
-pub use script::Abort;
+pub use script::{Abort, alert, job, vocabulary};

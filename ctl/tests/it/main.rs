@@ -1,6 +1,7 @@
 //! The real binary, held against canned answers and against logs that were made here.
 
 #[cfg(test)]
+mod bundles;
 mod fake;
 #[cfg(test)]
 mod help;

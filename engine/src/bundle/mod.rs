@@ -1,32 +1,50 @@
 //! A bundle: one immutable, content-addressed set of policies, command tables, scripts and their cases.
 //! Never: reads a file. The caller hands in paths and bytes, and gets a bundle or every fault at once.
 
+pub mod codes;
 mod fault;
+pub mod format;
+mod layout;
 mod manifest;
+pub(crate) mod nearest;
 pub(crate) mod place;
+pub(crate) mod references;
 mod revision;
+pub(crate) mod written;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use legator_classify::Table;
 
-pub use fault::Fault;
-use manifest::Manifest;
+pub use fault::{Fault, Grade};
+pub use layout::ScriptKind;
+use layout::{MANIFESTS, SCHEMA};
+pub(crate) use layout::{MOST_BYTES, MOST_FILE_BYTES, MOST_FILES, Part, path_fault};
+pub use manifest::Gate;
+pub(crate) use manifest::{Manifest, Names, Switch};
+pub(crate) use revision::plain;
 
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, ScriptCase};
 use crate::guard::{Guard, Vocabulary};
 use crate::rationale::{Effect, Span};
-use crate::script::{Abort, Admission};
+use crate::script::{Abort, Admission, Alerts, Jobs, Limits, contract};
 
 /// What decides. Shared by `Arc`; nothing in it changes.
+#[derive(Clone)]
 pub struct Bundle {
     revision: String,
-    table: Table,
+    name: Option<String>,
+    gate: Gate,
+    table: Arc<Table>,
     most_approvals: u32,
-    pub(crate) guard: Guard,
-    pub(crate) admission: Admission,
-    scripts: Vec<ScriptInfo>,
-    pub(crate) cases: Vec<Case>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) alerts: Arc<Alerts>,
+    pub(crate) jobs: Arc<Jobs>,
+    scripts: Arc<[ScriptInfo]>,
+    pub(crate) cases: Arc<[Case]>,
+    pub(crate) script_cases: Arc<[ScriptCase]>,
 }
 
 /// A policy, for showing.
@@ -52,16 +70,17 @@ pub struct ScriptInfo {
     pub source: String,
 }
 
-/// What a script is for; its folder says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ScriptKind {
-    Admission,
+/// All that can be said about some files: a bundle if there is no error among the findings.
+#[derive(Debug)]
+pub struct Inspection {
+    pub bundle: Option<Bundle>,
+    /// Errors and warnings, by file and place.
+    pub findings: Vec<Fault>,
 }
 
-const SCHEMA: &str = "policies/schema.cedarschema";
+/// The version of the engine, which a bundle's `engine` range is held against.
+pub const ENGINE: &str = env!("CARGO_PKG_VERSION");
 const SHIPPED_SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
-const MANIFESTS: [&str; 2] = ["bundle.toml", "policies/bundle.toml"];
-const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 impl Bundle {
     /// Reads a bundle from its files: path (`policies/guardrails.cedar`) and bytes. Reports every fault, not the first.
@@ -78,66 +97,130 @@ impl Bundle {
         Self::read(files, Some(abort))
     }
 
+    /// Reads a bundle and says everything about it, also what does not keep it from being taken.
+    pub fn inspect(files: &BTreeMap<String, Vec<u8>>) -> Inspection {
+        let (bundle, findings) = Self::look(files, None);
+        Inspection { bundle, findings }
+    }
+
     fn read(files: &BTreeMap<String, Vec<u8>>, abort: Option<Abort>) -> Result<Bundle, Vec<Fault>> {
-        let mut faults = Vec::new();
-        let mut known: BTreeMap<String, Vec<u8>> = files
-            .iter()
-            .filter(|(path, _)| is_known(path))
-            .map(|(path, bytes)| (path.clone(), bytes.clone()))
-            .collect();
-        known.entry(SCHEMA.to_owned()).or_insert_with(|| SHIPPED_SCHEMA.as_bytes().to_vec());
-        let size: usize = known.values().map(Vec::len).sum();
-        if size > MOST_BYTES {
-            return Err(vec![Fault::whole(
-                "bundle.toml",
-                format!("the bundle has {size} bytes; {MOST_BYTES} are taken"),
-            )]);
-        }
+        let (bundle, findings) = Self::look(files, abort);
+        bundle.ok_or_else(|| findings.into_iter().filter(|fault| fault.grade == Grade::Error).collect())
+    }
+
+    fn look(files: &BTreeMap<String, Vec<u8>>, abort: Option<Abort>) -> (Option<Bundle>, Vec<Fault>) {
+        let mut faults = layout::unread(files.keys().map(String::as_str));
+        let known = match known(files) {
+            Ok(known) => known,
+            Err(wrong) => {
+                faults.extend(wrong);
+                return (None, finished(faults));
+            }
+        };
         let revision = revision::revision(&known);
         let texts = texts(&known, &mut faults);
-        let of = |folder: &'static str, end: &'static str| {
-            let here = move |path: &&str| path.starts_with(folder) && path.ends_with(end) && !is_cases(path);
-            texts
-                .iter()
-                .filter(move |(path, _)| here(&path.as_str()))
-                .map(|(path, text)| (path.as_str(), text.as_str()))
+        let of = |wanted: Part| {
+            let here = texts.iter().filter(move |(path, _)| Part::of(path) == Some(wanted));
+            here.map(|(path, text)| (path.as_str(), text.as_str()))
         };
 
         let manifest = manifest(&texts, &mut faults);
-        let table = Table::parse(of("policies/commands/", ".toml")).unwrap_or_else(|wrong| {
+        let table = Table::parse(of(Part::Commands)).unwrap_or_else(|wrong| {
             faults.extend(wrong.into_iter().map(|fault| {
                 let text = texts.get(&fault.file).map_or("", String::as_str);
-                Fault::on_line(&fault.file, text, small(fault.line), small(fault.column), 1, &fault.message)
+                let code =
+                    if fault.message.contains("described twice") { "command-duplicate" } else { "command-table" };
+                let (line, column) = (small(fault.line), small(fault.column));
+                written::with_help(Fault::on_line(&fault.file, text, line, column, 1, &fault.message).code(code))
             }));
             Table::default()
         });
-        let admission = Admission::load(&manifest.admission, abort, of("scripts/admission/", ".rhai"), &mut faults);
+        let mut sound: BTreeMap<ScriptKind, Vec<(&str, &str)>> = BTreeMap::new();
+        for kind in ScriptKind::ALL {
+            for (path, text) in of(Part::Script(kind)) {
+                let before = faults.len();
+                contract::check(kind, path, text, &mut faults);
+                if !faults.iter().skip(before).any(|fault| fault.grade == Grade::Error) {
+                    sound.entry(kind).or_default().push((path, text));
+                }
+            }
+        }
+        let mut sound = |kind| sound.remove(&kind).unwrap_or_default();
+        let admission = Admission::load(&manifest.admission, abort, sound(ScriptKind::Admission), &mut faults);
+        let alerts = Alerts::load(&Limits::default(), sound(ScriptKind::Alert), &mut faults);
+        let jobs = Jobs::load(&Limits::default(), sound(ScriptKind::Job), &mut faults);
         let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
         let guard = match Vocabulary::parse(SCHEMA, schema, SHIPPED_SCHEMA) {
-            Ok(vocabulary) => Some(Guard::load(vocabulary, &of("policies/", ".cedar").collect(), &mut faults)),
+            Ok(vocabulary) => Some(Guard::load(vocabulary, &of(Part::Policies).collect(), &mut faults)),
             Err(wrong) => {
                 faults.extend(wrong);
                 None
             }
         };
         let mut tried: Vec<Case> = Vec::new();
-        let written = texts.iter().filter(|(path, _)| is_cases(path) && !path.starts_with("policies/commands/"));
+        let mut tried_scripts: Vec<ScriptCase> = Vec::new();
+        let of_scripts = ScriptKind::ALL.into_iter().flat_map(|kind| of(Part::ScriptCases(kind)));
+        let written = of(Part::PolicyCases).chain(of_scripts);
         for (path, text) in written {
+            if cases::of_a_script(path) {
+                match cases::parse_script(path, text, &texts) {
+                    Ok(cases) => tried_scripts.extend(cases),
+                    Err(wrong) => faults.extend(wrong),
+                }
+                continue;
+            }
             match cases::parse(path, text) {
                 Ok(cases) => tried.extend(cases),
                 Err(wrong) => faults.extend(wrong),
             }
         }
-        faults.sort();
-        let (Some(guard), true) = (guard, faults.is_empty()) else { return Err(faults) };
+        if let Some(guard) = &guard {
+            references::look(guard, &manifest.names, &texts, &mut faults);
+        }
+        let faults = finished(faults);
+        let broken = faults.iter().any(|fault| fault.grade == Grade::Error);
+        let (Some(guard), false) = (guard, broken) else { return (None, faults) };
 
-        let scripts = of("scripts/admission/", ".rhai").map(|(path, text)| ScriptInfo {
-            path: path.to_owned(),
-            kind: ScriptKind::Admission,
-            source: text.to_owned(),
+        let scripts = ScriptKind::ALL.into_iter().flat_map(|kind| {
+            let info =
+                move |(path, text): (&str, &str)| ScriptInfo { path: path.to_owned(), kind, source: text.to_owned() };
+            of(Part::Script(kind)).map(info)
         });
-        let scripts = scripts.collect();
-        Ok(Bundle { revision, table, most_approvals: manifest.approvals.most, guard, admission, scripts, cases: tried })
+        let bundle = Bundle {
+            revision,
+            name: manifest.name.map(toml::Spanned::into_inner),
+            gate: manifest.coverage,
+            table: Arc::new(table),
+            most_approvals: manifest.approvals.most,
+            guard: Arc::new(guard),
+            admission: Arc::new(admission),
+            alerts: Arc::new(alerts),
+            jobs: Arc::new(jobs),
+            scripts: scripts.collect(),
+            cases: tried.into(),
+            script_cases: tried_scripts.into(),
+        };
+        (Some(bundle), faults)
+    }
+
+    /// What its manifest calls it.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// What has to be covered before a change of it is good.
+    pub fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// The files of a bundle as they count for its revision: those that belong to it, with a schema, in plain lines.
+    pub fn canonical_files(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>, Vec<Fault>> {
+        Ok(known(files)?.into_iter().map(|(path, bytes)| (path, plain(&bytes))).collect())
+    }
+
+    /// The revision that these files have, whether they are a good bundle or not.
+    pub fn revision_of(files: &BTreeMap<String, Vec<u8>>) -> Result<String, Vec<Fault>> {
+        Ok(revision::revision(&known(files)?))
     }
 
     /// The files of the default bundle, which the binary carries.
@@ -183,29 +266,65 @@ impl std::fmt::Debug for Bundle {
     }
 }
 
-fn is_known(path: &str) -> bool {
-    let within = |folder: &str, ends: &[&str]| path.starts_with(folder) && ends.iter().any(|end| path.ends_with(end));
-    MANIFESTS.contains(&path)
-        || path == SCHEMA
-        || within("policies/", &[".cedar", ".cases.toml"])
-        || within("policies/commands/", &[".toml"])
-        || within("scripts/admission/", &[".rhai", ".cases.toml"])
+/// The files that belong to a bundle, or why they cannot be one. A bundle without a schema gets the one that ships.
+fn known(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>, Vec<Fault>> {
+    let ours = files.iter().filter(|(path, _)| Part::of(path).is_some());
+    let mut known: BTreeMap<String, Vec<u8>> = ours.map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
+    let mut faults: Vec<Fault> = known.keys().filter_map(|path| path_fault(path)).collect();
+    faults.extend(layout::case_faults(known.keys().map(String::as_str)));
+    for (path, bytes) in known.iter().filter(|(_, bytes)| bytes.len() > MOST_FILE_BYTES) {
+        let message = format!("the file has {} bytes; {MOST_FILE_BYTES} are taken", bytes.len());
+        faults.push(Fault::whole(path, message).code("too-large").help("cut it into several"));
+    }
+    let size: usize = known.values().map(Vec::len).sum();
+    if size > MOST_BYTES || known.len() > MOST_FILES {
+        let message =
+            format!("the bundle has {} files with {size} bytes; {MOST_FILES} with {MOST_BYTES} are taken", known.len());
+        faults.push(Fault::whole("bundle.toml", message).code("too-large").help("is this the bundle's folder?"));
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    known.entry(SCHEMA.to_owned()).or_insert_with(|| SHIPPED_SCHEMA.as_bytes().to_vec());
+    Ok(known)
 }
 
-fn is_cases(path: &str) -> bool {
-    path.ends_with(".cases.toml")
+/// Sorted, each once, and none without a code and a help: what says nothing of its kind is a mistake in a file of that
+/// kind, and what mends a kind mends one of it.
+fn finished(mut faults: Vec<Fault>) -> Vec<Fault> {
+    for fault in &mut faults {
+        if fault.code.is_empty() {
+            fault.code = Part::of(&fault.file).map_or("bundle", Part::code).into();
+        }
+        if fault.help.is_none() {
+            fault.help = codes::code(&fault.code).map(|code| code.mend.to_owned());
+        }
+    }
+    faults.sort();
+    faults.dedup();
+    faults
 }
 
 fn texts(files: &BTreeMap<String, Vec<u8>>, faults: &mut Vec<Fault>) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     for (path, bytes) in files {
-        match String::from_utf8(revision::unix_lines(bytes)) {
+        match String::from_utf8(plain(bytes)) {
+            Ok(text) if text.contains('\0') => {
+                let at = text.find('\0').unwrap_or_default();
+                let fault =
+                    Fault::at(path, &text, at..at + 1, "the file holds a byte of value zero, which no text has");
+                faults.push(fault.code("encoding").help("is it text, in UTF-8?"));
+            }
             Ok(text) => {
                 texts.insert(path.clone(), text);
             }
             Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                faults.push(Fault::whole(path, format!("the file is not UTF-8 text; byte {valid} is not")));
+                let at = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+                let help = if wide { "it is UTF-16: save it as UTF-8" } else { "save it as UTF-8" };
+                let message = format!("the file is not UTF-8 text; byte {at} is not");
+                faults.push(Fault::at(path, &text, at..at + 1, message).code("encoding").help(help));
             }
         }
     }
@@ -216,12 +335,12 @@ fn manifest(texts: &BTreeMap<String, String>, faults: &mut Vec<Fault>) -> Manife
     let mut found = MANIFESTS.into_iter().filter_map(|path| Some((path, texts.get(path)?)));
     let Some((path, text)) = found.next() else { return Manifest::default() };
     if let Some((second, _)) = found.next() {
-        faults.push(Fault::whole(second, format!("the bundle has a manifest already: `{path}`")));
+        let message = format!("the bundle has a manifest already: `{path}`");
+        faults.push(Fault::whole(second, message).code("manifest-second").help("keep one, at the root"));
     }
-    Manifest::parse(path, text).unwrap_or_else(|fault| {
-        faults.push(fault);
-        Manifest::default()
-    })
+    let (manifest, wrong) = Manifest::parse(path, text);
+    faults.extend(wrong);
+    manifest
 }
 
 fn small(n: usize) -> u32 {

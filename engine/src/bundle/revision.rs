@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 (hex) over every file's path and text, each with its length before it. The order in which files were given
-/// and the way their lines end do not count.
+/// SHA-256 (hex) over every file's path and text, each with its length before it. The order in which files were given,
+/// the way their lines end and a byte order mark before them do not count: git and editors change these.
 pub(crate) fn revision(files: &BTreeMap<String, Vec<u8>>) -> String {
     let mut hash = Sha256::new();
     let mut put = |bytes: &[u8]| {
@@ -15,20 +15,22 @@ pub(crate) fn revision(files: &BTreeMap<String, Vec<u8>>) -> String {
     put(b"legator bundle v1");
     for (path, bytes) in files {
         put(path.as_bytes());
-        put(&unix_lines(bytes));
+        put(&plain(bytes));
     }
     hex::encode(hash.finalize())
 }
 
-/// The bytes with every CR LF turned into LF.
-pub(crate) fn unix_lines(bytes: &[u8]) -> Vec<u8> {
+/// The bytes as they count: without a UTF-8 byte order mark, and with every CR LF turned into LF.
+pub(crate) fn plain(bytes: &[u8]) -> Vec<u8> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes.iter().peekable();
-    while let Some(&byte) = rest.next() {
-        if byte != b'\r' || rest.peek() != Some(&&b'\n') {
-            out.push(byte);
-        }
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(2).position(|pair| pair == b"\r\n") {
+        let (before, after) = rest.split_at(at);
+        out.extend_from_slice(before);
+        rest = after.get(1..).unwrap_or_default();
     }
+    out.extend_from_slice(rest);
     out
 }
 
@@ -43,6 +45,20 @@ mod tests {
     #[test]
     fn line_endings_and_order_do_not_count() {
         assert_eq!(of(&[("a", "x\r\ny"), ("b", "")]), of(&[("b", ""), ("a", "x\ny")]));
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_mixed_line_endings_do_not_count() {
+        assert_eq!(of(&[("a", "\u{feff}x\r\ny\n\r\n")]), of(&[("a", "x\ny\n\n")]));
+        assert_eq!(plain(b"\r\r\n\r"), b"\r\n\r", "a carriage return of its own is text");
+        assert_ne!(of(&[("a", "x\u{feff}")]), of(&[("a", "x")]), "only at the beginning");
+    }
+
+    #[test]
+    fn is_the_same_on_every_machine() {
+        // Whoever changes how a revision is made changes the name of everything that was ever published.
+        let known = "d0657c199a9f21c1a0343edcf4cf323fbbf884d6c4b110830549ef638b560184";
+        assert_eq!(of(&[("bundle.toml", ""), ("policies/a.cedar", "permit (principal, action, resource);\n")]), known);
     }
 
     #[test]

@@ -1,19 +1,23 @@
 //! How a case is written. `policies/README.md` documents the format.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use legator_protocol::{CommandSpec, Level};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::expect::Expect;
+use super::rows::{self, Tabular};
+use super::when;
 use crate::bundle::Fault;
 use crate::capacity::{Capacity, GroupLoad, ProbeLoad};
-use crate::decision::{Classified, Decision, Outcome};
+use crate::decision::Classified;
 use crate::facts::{
     Approval, Approvals, Ask, Context, Facts, Origin, Other, Principal, PrincipalKind, Probe, Resource,
 };
 
 /// One case, ready to be decided.
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) file: String,
     pub(crate) line: u32,
@@ -31,10 +35,13 @@ struct Written {
     cases: Vec<Spanned<WrittenCase>>,
 }
 
+/// A case, or a row of one, which says only what is different.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenCase {
     name: String,
+    #[serde(default)]
+    rows: Vec<Spanned<WrittenCase>>,
     #[serde(default)]
     principal: WrittenPrincipal,
     #[serde(default)]
@@ -52,10 +59,13 @@ struct WrittenCase {
     #[serde(default)]
     context: WrittenContext,
     #[serde(default)]
-    at_ms: u64,
+    at_ms: Option<u64>,
+    #[serde(default)]
+    at: Option<toml::value::Datetime>,
     #[serde(default)]
     capacity: WrittenCapacity,
-    expect: Expect,
+    #[serde(default)]
+    expect: Option<Expect>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -70,6 +80,20 @@ enum OneOrMany {
 enum WrittenCommand {
     Shell(String),
     Argv(Vec<String>),
+    Spec(WrittenSpec),
+}
+
+/// A command with what stands around it.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSpec {
+    run: Box<WrittenCommand>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    cwd: Option<String>,
+    #[serde(default)]
+    timeout_ms: Option<u64>,
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -86,6 +110,8 @@ struct WrittenPrincipal {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenClass {
+    /// A command that says nothing of it is what one is that nobody knows.
+    #[serde(default = "unknown_level")]
     level: Level,
     #[serde(default = "yes")]
     parsed: bool,
@@ -97,6 +123,14 @@ struct WrittenClass {
     effects: BTreeSet<String>,
     #[serde(default)]
     targets: BTreeSet<String>,
+}
+
+const fn unknown_level() -> Level {
+    Level::Remediate
+}
+
+fn somebody() -> String {
+    "ben".to_owned()
 }
 
 const fn yes() -> bool {
@@ -119,6 +153,7 @@ struct WrittenProbe {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenApproval {
+    #[serde(default = "somebody")]
     requester: String,
     #[serde(default)]
     requester_acts_for: Option<String>,
@@ -160,117 +195,99 @@ impl Default for WrittenCapacity {
 #[serde(deny_unknown_fields, default)]
 struct WrittenFigures {
     probe: Option<ProbeLoad>,
-    tags: std::collections::BTreeMap<String, GroupLoad>,
+    tags: BTreeMap<String, GroupLoad>,
     fleet: GroupLoad,
 }
 
-/// What a case says that the decision is. What it does not say is not looked at.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Expect {
-    outcome: String,
-    approvals: Option<u32>,
-    /// Exactly these determine.
-    policies: Option<BTreeSet<String>>,
-    /// Where no policy permits: the one that comes closest.
-    nearest: Option<String>,
-    /// Exactly these indicators drive.
-    indicators: Option<BTreeSet<String>>,
-    /// A part of the sentence that says what would make it pass.
-    would_pass: Option<String>,
-    level: Option<Level>,
+/// Reads the cases of one file. A case with rows gives one for each row, under the names of both.
+pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
+    let written: Written = rows::read(file, text)?;
+    let (mut cases, mut faults) = (Vec::new(), Vec::new());
+    rows::each(file, text, written.cases, &mut faults, |case: WrittenCase, name, place, faults| {
+        WrittenCase { name, ..case }.ready(file, &place, &mut cases, faults);
+    });
+    if faults.is_empty() { Ok(cases) } else { Err(faults) }
 }
 
-impl Expect {
-    pub(crate) fn problems(&self, decision: &Decision) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut differ = |what: &str, wanted: String, got: String| {
-            if wanted != got {
-                problems.push(format!("{what} is {got}, the case says {wanted}"));
-            }
-        };
-        let rationale = &decision.rationale;
-        differ("the outcome", self.outcome.clone(), decision.outcome.as_str().to_owned());
-        if let Some(approvals) = self.approvals {
-            let got = match decision.outcome {
-                Outcome::Hold { approvals } => approvals,
-                _ => 0,
-            };
-            differ("the number of missing approvals", approvals.to_string(), got.to_string());
-        }
-        if let Some(policies) = &self.policies {
-            let got: BTreeSet<String> = rationale.policies.iter().map(|policy| policy.id.clone()).collect();
-            differ("the set of determining policies", format!("{policies:?}"), format!("{got:?}"));
-        }
-        if let Some(nearest) = &self.nearest {
-            let got = rationale.nearest.as_ref().map(|policy| policy.id.clone()).unwrap_or_default();
-            differ("the nearest permit", nearest.clone(), got);
-        }
-        if let Some(indicators) = &self.indicators {
-            let scripts = rationale.admission.iter().flat_map(|said| &said.scripts);
-            let driving = scripts.flat_map(|script| &script.indicators).filter(|indicator| indicator.drove_outcome);
-            let got: BTreeSet<String> = driving.map(|indicator| indicator.name.clone()).collect();
-            differ("the set of driving indicators", format!("{indicators:?}"), format!("{got:?}"));
-        }
-        if let Some(level) = self.level {
-            let got = decision.classification.as_ref().map(|said| said.level.to_string()).unwrap_or_default();
-            differ("the level", level.to_string(), got);
-        }
-        if let Some(part) = &self.would_pass {
-            let got = rationale.counterfactual.as_ref().map(|it| it.message().to_owned()).unwrap_or_default();
-            if !got.contains(part.as_str()) {
-                problems.push(format!("what would make it pass is `{got}`, which does not say `{part}`"));
-            }
-        }
-        problems
+/// Reads requests that say nothing of what is expected: a file of cases, one case without `[[case]]` above it, or facts
+/// in JSON as decisions are recorded with.
+pub(crate) fn parse_requests(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
+    if let Ok(facts) = serde_json::from_str::<Facts>(text) {
+        let (file, expect) = (file.to_owned(), Expect::default());
+        return Ok(vec![Case { file, line: 1, name: "request".to_owned(), facts, classified: None, expect }]);
+    }
+    let alone = toml::from_str::<toml::Table>(text).is_ok_and(|table| !table.contains_key("case"));
+    let headed = format!("[[case]]\nname = \"request\"\n{text}");
+    let alone = alone && toml::from_str::<toml::Table>(&headed).is_ok();
+    let read = requests(file, if alone { &headed } else { text });
+    // What was put above the text is not the reader's.
+    let above = if alone { 2 } else { 0 };
+    read.map_err(|faults| faults.into_iter().map(|it| Fault { line: it.line.saturating_sub(above), ..it }).collect())
+}
+
+fn requests(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
+    let written: Written = rows::read(file, text)?;
+    let (mut cases, mut faults) = (Vec::new(), Vec::new());
+    rows::each(file, text, written.cases, &mut faults, |case: WrittenCase, name, place, faults| {
+        let expect = Some(Expect::anything());
+        WrittenCase { name, expect, ..case }.ready(file, &place, &mut cases, faults);
+    });
+    if faults.is_empty() { Ok(cases) } else { Err(faults) }
+}
+
+impl Tabular for WrittenCase {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn rows(&self) -> &[Spanned<Self>] {
+        &self.rows
     }
 }
 
-/// Reads the cases of one file.
-pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
-    let written: Written = toml::from_str(text).map_err(|error| {
-        let message = format!("the cases cannot be read: {}", error.message());
-        vec![Fault::at(file, text, error.span().unwrap_or_default(), message)]
-    })?;
-    let (mut cases, mut faults) = (Vec::new(), Vec::new());
-    for spanned in written.cases {
-        let range = spanned.span();
-        let written = spanned.into_inner();
-        let place = Fault::at(file, text, range.start..range.start + 1, "");
-        let fault = |message: String| Fault { message, ..place.clone() };
-        match written.asks() {
+impl WrittenCase {
+    /// Adds what the case asks for, or what is wrong with it.
+    fn ready(self, file: &str, place: &Fault, cases: &mut Vec<Case>, faults: &mut Vec<Fault>) {
+        let mut fault = |message: String| {
+            faults.push(Fault { message: format!("case `{}`: {message}", self.name), ..place.clone() })
+        };
+        let Some(expect) = self.expect.clone() else { return fault("it has no `expect`".to_owned()) };
+        if let Err(message) = expect.sound() {
+            fault(message);
+        }
+        if let WrittenCapacity::Word(word) = &self.capacity
+            && word != "unknown"
+        {
+            fault(format!("`{word}` is no capacity; `unknown`, or a table of figures"));
+        }
+        let at_ms = match (self.at_ms, &self.at) {
+            (Some(_), Some(_)) => return fault("it says `at` and `at_ms`; one of both is enough".to_owned()),
+            (at_ms, None) => at_ms.unwrap_or_default(),
+            (None, Some(at)) => match when::unix_ms(at) {
+                Some(at_ms) => at_ms,
+                None => return fault(format!("`{at}` is no moment; write it as `2026-03-01T12:00:00Z`")),
+            },
+        };
+        match self.asks() {
             Ok(asks) => {
                 let many = asks.len() > 1;
                 for ask in asks {
                     let name = match &ask {
-                        Ask::Operation(operation) if many => format!("{} ({operation})", written.name),
-                        _ => written.name.clone(),
+                        Ask::Operation(operation) if many => format!("{} ({operation})", self.name),
+                        _ => self.name.clone(),
                     };
-                    let classified = written.classified.clone().map(Classified::from);
-                    let (facts, expect) = (written.facts(ask), written.expect.clone());
-                    cases.push(Case { file: file.to_owned(), line: place.line, name, facts, classified, expect });
+                    let classified = self.classified.clone().map(Classified::from);
+                    let (file, facts, expect) = (file.to_owned(), self.facts(ask, at_ms), expect.clone());
+                    cases.push(Case { file, line: place.line, name, facts, classified, expect });
                 }
             }
-            Err(message) => faults.push(fault(format!("case `{}`: {message}", written.name))),
-        }
-        if !["allow", "queue", "hold", "deny"].contains(&written.expect.outcome.as_str()) {
-            let wrong = &written.expect.outcome;
-            faults.push(fault(format!("`{wrong}` is no outcome; one of `allow`, `queue`, `hold`, `deny`")));
-        }
-        if let WrittenCapacity::Word(word) = &written.capacity
-            && word != "unknown"
-        {
-            faults.push(fault(format!("`{word}` is no capacity; `unknown`, or a table of figures")));
+            Err(message) => fault(message.to_owned()),
         }
     }
-    if faults.is_empty() { Ok(cases) } else { Err(faults) }
-}
 
-impl WrittenCase {
     fn asks(&self) -> Result<Vec<Ask>, &'static str> {
         match (&self.command, &self.operation) {
-            (Some(WrittenCommand::Argv(argv)), None) => Ok(vec![Ask::Command(CommandSpec::argv(argv.clone()))]),
-            (Some(WrittenCommand::Shell(line)), None) => Ok(vec![Ask::Command(CommandSpec::shell(line.clone()))]),
+            (Some(command), None) => Ok(vec![Ask::Command(command.spec()?)]),
             (None, Some(_)) if self.classified.is_some() => Err("an operation is not `classified`"),
             (None, Some(OneOrMany::One(name))) => Ok(vec![Ask::Operation(name.clone())]),
             (None, Some(OneOrMany::Many(names))) => Ok(names.iter().cloned().map(Ask::Operation).collect()),
@@ -278,7 +295,7 @@ impl WrittenCase {
         }
     }
 
-    fn facts(&self, ask: Ask) -> Facts {
+    fn facts(&self, ask: Ask, at_ms: u64) -> Facts {
         let resource = match (&self.probe, &self.approval, &self.resource, &ask) {
             (None, Some(approval), _, _) => Resource::Approval(approval.fact()),
             (None, None, Some(other), _) => Resource::Other(other.clone()),
@@ -290,7 +307,22 @@ impl WrittenCase {
             WrittenCapacity::Figures(figures) => Some(figures.fact()),
         };
         let (principal, context) = (self.principal.fact(), self.context.fact());
-        Facts { at_ms: self.at_ms, principal, ask, resource, context, capacity }
+        Facts { at_ms, principal, ask, resource, context, capacity }
+    }
+}
+
+impl WrittenCommand {
+    fn spec(&self) -> Result<CommandSpec, &'static str> {
+        match self {
+            Self::Argv(argv) => Ok(CommandSpec::argv(argv.clone())),
+            Self::Shell(line) => Ok(CommandSpec::shell(line.clone())),
+            Self::Spec(written) if matches!(*written.run, Self::Spec(_)) => Err("`run` is a list or a text"),
+            Self::Spec(WrittenSpec { run, env, cwd, timeout_ms }) => {
+                let plain = run.spec()?;
+                let timeout_ms = timeout_ms.unwrap_or(plain.timeout_ms);
+                Ok(CommandSpec { env: env.clone(), cwd: cwd.clone(), timeout_ms, ..plain })
+            }
+        }
     }
 }
 

@@ -87,7 +87,7 @@ fn judge(
     was_reached && !erred && all != condition.unless
 }
 
-fn action_met(constraint: &ActionConstraint, question: &Question, vocabulary: &Vocabulary) -> bool {
+pub(super) fn action_met(constraint: &ActionConstraint, question: &Question, vocabulary: &Vocabulary) -> bool {
     let within = || {
         let name: &str = question.action.eid().as_ref();
         vocabulary.action(name).map_or(&[][..], |action| action.within.as_slice())

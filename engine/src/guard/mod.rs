@@ -4,13 +4,16 @@
 mod clause;
 mod conform;
 mod counterfactual;
+mod observe;
 mod people;
 mod policy;
 mod question;
 mod slice;
+mod variant;
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cedar_policy::{PolicySet, ValidationMode, Validator};
 use cedar_policy_core::ast::{Expr, Literal, PolicyID, ValueKind};
@@ -18,8 +21,9 @@ use cedar_policy_core::authorizer::{AuthorizationError, Authorizer, Decision};
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
+pub(crate) use observe::Seen;
 pub(crate) use people::{Missing, missing};
-use policy::Guardrail;
+pub(crate) use policy::{Anatomy, Guardrail, anatomy};
 pub(crate) use question::Question;
 use slice::Slices;
 pub(crate) use vocabulary::Vocabulary;
@@ -31,8 +35,8 @@ use crate::rationale::{Effect, PolicyError, PolicyReason};
 
 /// The policies of a bundle, ready to be asked.
 pub(crate) struct Guard {
-    pub(crate) vocabulary: Vocabulary,
-    policies: Vec<Guardrail>,
+    pub(crate) vocabulary: Arc<Vocabulary>,
+    policies: Vec<Arc<Guardrail>>,
     slices: Slices,
     whole: PolicySet,
 }
@@ -70,7 +74,7 @@ impl Judgement {
 impl Guard {
     /// Reads the policies, validates them against the schema in strict mode, and indexes them.
     pub(crate) fn load(vocabulary: Vocabulary, files: &BTreeMap<&str, &str>, faults: &mut Vec<Fault>) -> Self {
-        let mut policies: Vec<Guardrail> = Vec::new();
+        let mut policies: Vec<Arc<Guardrail>> = Vec::new();
         let mut places: BTreeMap<String, PolicyInfo> = BTreeMap::new();
         for (file, text) in files {
             for guardrail in policy::parse(file, text, faults) {
@@ -78,11 +82,12 @@ impl Guard {
                 if let Some(first) = places.get(&info.id) {
                     let message = format!("policy `{}` is already in {}:{}", info.id, first.file, first.span.line);
                     let at = guardrail.offset..guardrail.offset + info.source.lines().next().unwrap_or_default().len();
-                    faults.push(Fault::at(*file, text, at, message).help("give one of both another `@id`"));
+                    let fault = Fault::at(*file, text, at, message).code("policy-duplicate");
+                    faults.push(fault.help("give one of both another `@id`"));
                     continue;
                 }
                 places.insert(info.id.clone(), info.clone());
-                policies.push(guardrail);
+                policies.push(Arc::new(guardrail));
             }
         }
         let mut whole = PolicySet::new();
@@ -99,11 +104,21 @@ impl Guard {
             faults.extend(misfit(files, &places, warning.policy_id(), warning));
         }
         let slices = Slices::new(&vocabulary, &policies);
-        Self { vocabulary, policies, slices, whole }
+        Self { vocabulary: Arc::new(vocabulary), policies, slices, whole }
     }
 
     pub(crate) fn policies(&self) -> impl Iterator<Item = &PolicyInfo> {
         self.policies.iter().map(|guardrail| &guardrail.info)
+    }
+
+    pub(crate) fn guardrails(&self) -> &[Arc<Guardrail>] {
+        &self.policies
+    }
+
+    /// The actions that a policy's scope covers, by name.
+    pub(crate) fn actions_of(&self, guardrail: &Guardrail) -> BTreeSet<String> {
+        let actions = slice::actions(&self.vocabulary, guardrail.policy.action_constraint());
+        actions.iter().map(|uid| AsRef::<str>::as_ref(uid.eid()).to_owned()).collect()
     }
 
     /// Which policies hold.
@@ -268,10 +283,19 @@ fn misfit(
     let Some(info) = places.get(id) else { return vec![Fault::whole("policies", error.to_string())] };
     let text = files.get(info.file.as_str()).copied().unwrap_or_default();
     let faults = faults_of(&info.file, text, error, &format!("policy `{id}` does not fit the schema"));
+    let faults = faults.into_iter().map(|fault| {
+        let help =
+            fault.help.clone().unwrap_or_else(|| "`policies/README.md` lists what a policy can speak of".to_owned());
+        fault.code("policy-schema").help(help)
+    });
     let (line, column) = (info.span.line, info.span.column);
     let placed = |fault: Fault| match fault.line {
-        0 => Fault { help: fault.help, ..Fault::on_line(&info.file, text, line, column, 1, fault.message) },
+        0 => Fault {
+            help: fault.help,
+            code: fault.code,
+            ..Fault::on_line(&info.file, text, line, column, 1, fault.message)
+        },
         _ => fault,
     };
-    faults.into_iter().map(placed).collect()
+    faults.map(placed).collect()
 }

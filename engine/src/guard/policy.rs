@@ -61,7 +61,7 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
         Ok(parsed) => parsed,
         Err(errors) => {
             for error in errors.iter() {
-                faults.extend(faults_of(file, text, error, "the policy cannot be read"));
+                faults.extend(unreadable(file, text, error, "the policy cannot be read"));
             }
             return Vec::new();
         }
@@ -83,7 +83,7 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
             Ok(policy) => ast::Policy::from(policy),
             Err(errors) => {
                 for error in errors.iter() {
-                    faults.extend(faults_of(file, text, error, &format!("policy `{}` cannot be read", name.id)));
+                    faults.extend(unreadable(file, text, error, &format!("policy `{}` cannot be read", name.id)));
                 }
                 continue;
             }
@@ -113,6 +113,58 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
     guardrails
 }
 
+fn unreadable(file: &str, text: &str, error: &dyn miette::Diagnostic, attempt: &str) -> Vec<Fault> {
+    let faults = faults_of(file, text, error, attempt).into_iter().map(|fault| {
+        let template = fault.message.contains("slot") || fault.message.contains("template");
+        let (code, help) = match template {
+            true => ("policy-template", "write the principal or the resource instead of the slot"),
+            false => ("policy-syntax", "a policy reads `permit (principal, action, resource) when { … };`"),
+        };
+        let help = fault.help.clone().unwrap_or_else(|| help.to_owned());
+        fault.code(code).help(help)
+    });
+    faults.collect()
+}
+
+/// Where the parts of one policy are in its own text, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Anatomy {
+    /// `principal`, `action`, `resource`, in this order.
+    pub(crate) scope: Vec<Range<usize>>,
+    /// Each `when` or `unless` as a whole, whether it is an `unless`, and its conjuncts.
+    pub(crate) conditions: Vec<(Range<usize>, bool, Vec<Range<usize>>)>,
+}
+
+/// Takes the text of one policy apart. `None` if it is none.
+pub(crate) fn anatomy(text: &str) -> Option<Anatomy> {
+    let parsed = text_to_cst::parse_policies(text).ok()?;
+    let node = parsed.as_inner()?.0.first()?;
+    let Some(cst::Policy::Policy(tree)) = node.as_inner() else { return None };
+    let range = |loc: Option<&cedar_policy_core::parser::Loc>| loc.map(|loc| loc.start()..loc.end());
+    let mut anatomy = Anatomy::default();
+    for variable in &tree.variables {
+        anatomy.scope.push(range(variable.loc.as_ref())?);
+    }
+    for node in &tree.conds {
+        let cond = node.as_inner()?;
+        let unless = matches!(cond.cond.as_inner(), Some(cst::Ident::Unless));
+        let expr = cond.expr.as_ref()?.to_expr::<ast::ExprBuilder<()>>().ok()?;
+        let mut conjuncts = Vec::new();
+        places(&expr, &mut conjuncts)?;
+        anatomy.conditions.push((range(node.loc.as_ref())?, unless, conjuncts));
+    }
+    Some(anatomy)
+}
+
+fn places(expr: &Expr, conjuncts: &mut Vec<Range<usize>>) -> Option<()> {
+    if let ExprKind::And { left, right } = expr.expr_kind() {
+        places(left, conjuncts)?;
+        return places(right, conjuncts);
+    }
+    conjuncts.push(expr.source_loc().map(|loc| loc.start()..loc.end())?);
+    Some(())
+}
+
 struct Named {
     id: String,
     rationale: String,
@@ -131,7 +183,7 @@ fn name_of(file: &str, text: &str, tree: Option<&cst::Policy>, range: Range<usiz
                 Ok(_) => {}
                 Err(errors) => {
                     for error in errors.iter() {
-                        faults.extend(faults_of(file, text, error, "the annotation cannot be read"));
+                        faults.extend(unreadable(file, text, error, "the annotation cannot be read"));
                     }
                 }
             }
@@ -141,6 +193,7 @@ fn name_of(file: &str, text: &str, tree: Option<&cst::Policy>, range: Range<usiz
         Some(value) if !value.trim().is_empty() => Some(value),
         _ => {
             let fault = Fault::at(file, text, head.clone(), format!("a policy has no `@{what}`"));
+            let fault = fault.code(if what == "id" { "policy-id" } else { "policy-rationale" });
             faults.push(fault.help(format!("write `@{what}(\"{example}\")` above it")));
             None
         }

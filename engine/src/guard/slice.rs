@@ -4,6 +4,7 @@
 //! determine anything, so leaving it out changes nothing; the whole set stays the oracle in a property test.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use cedar_policy_core::ast::{
     ActionConstraint, EntityReference, EntityType, EntityUID, PrincipalOrResourceConstraint as Constraint,
@@ -41,8 +42,8 @@ struct Scope {
 }
 
 impl Slices {
-    pub(crate) fn new(vocabulary: &Vocabulary, policies: &[Guardrail]) -> Self {
-        let scopes: Vec<Scope> = policies.iter().map(Scope::of).collect();
+    pub(crate) fn new(vocabulary: &Vocabulary, policies: &[Arc<Guardrail>]) -> Self {
+        let scopes: Vec<Scope> = policies.iter().map(|policy| Scope::of(policy)).collect();
         let mut named: BTreeMap<&EntityUID, u32> = BTreeMap::new();
         for scope in &scopes {
             for uid in [named_by(&scope.principal), named_by(&scope.resource)].into_iter().flatten() {
@@ -130,7 +131,7 @@ impl Scope {
     }
 }
 
-fn actions(vocabulary: &Vocabulary, constraint: &ActionConstraint) -> Vec<EntityUID> {
+pub(super) fn actions(vocabulary: &Vocabulary, constraint: &ActionConstraint) -> Vec<EntityUID> {
     let mut actions: Vec<EntityUID> = match constraint {
         ActionConstraint::Any => {
             let all = vocabulary.askable().filter_map(|name| vocabulary.action(name));

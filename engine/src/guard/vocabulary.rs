@@ -85,9 +85,9 @@ impl Vocabulary {
     pub(crate) fn parse(file: &str, text: &str, shipped: &str) -> Result<Self, Vec<Fault>> {
         let whole = |message: String| vec![Fault::whole(file, message)];
         let (fragment, _) = SchemaFragment::from_cedarschema_str(text)
-            .map_err(|error| faults_of(file, text, &error, "the schema cannot be read"))?;
+            .map_err(|error| coded(faults_of(file, text, &error, "the schema cannot be read"), "schema-syntax"))?;
         let schema = Schema::from_schema_fragments([fragment])
-            .map_err(|error| faults_of(file, text, &error, "the schema does not hold together"))?;
+            .map_err(|error| coded(faults_of(file, text, &error, "the schema does not hold together"), "schema"))?;
         let types = Types::new().map_err(|error| whole(format!("the schema cannot be used: {error}")))?;
         let entities = schema.action_entities().map_err(|error| whole(error.to_string()))?;
         let entities: &cedar_policy_core::entities::Entities = entities.as_ref();
@@ -101,7 +101,11 @@ impl Vocabulary {
         }
         let vocabulary = Self { schema, types, actions };
         // The schema that ships is known to conform; a test says so.
-        let faults = if text == shipped { Vec::new() } else { super::conform::faults(file, &vocabulary) };
+        let faults = if text == shipped {
+            Vec::new()
+        } else {
+            coded(super::conform::faults(file, &vocabulary), "schema-narrow")
+        };
         if faults.is_empty() { Ok(vocabulary) } else { Err(faults) }
     }
 
@@ -127,6 +131,15 @@ fn applies_to(schema: &Schema, types: &Types, action: &EntityUID) -> (Vec<Entity
         schema.principals_for_action(&uid).map(|names| names.map(of).collect()).unwrap_or_default(),
         schema.resources_for_action(&uid).map(|names| names.map(of).collect()).unwrap_or_default(),
     )
+}
+
+fn coded(faults: Vec<Fault>, code: &str) -> Vec<Fault> {
+    let help = "take `policies/schema.cedarschema` as it ships, and add to it what is yours";
+    let helped = faults.into_iter().map(|fault| {
+        let help = fault.help.clone().unwrap_or_else(|| help.to_owned());
+        fault.code(code).help(help)
+    });
+    helped.collect()
 }
 
 /// One fault for each place that a diagnostic names, or one for the file where it names none.

@@ -1,21 +1,24 @@
 //! Admission: is there room for this now? Every script is asked, and the strictest answer wins.
 //! Never: passes because a script failed. A failure denies, and says where.
 
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ImmutableString, Position, Scope};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, ImmutableString, Scope};
 
+use super::failure::{self, Failure};
 use super::indicator::{self, Named, Recorder};
+use super::listening::{self, Hits};
 use super::sandbox::{Abort, Limits, sandbox, take_trace};
 use super::view;
 use crate::bundle::Fault;
 use crate::capacity::{Capacity, ProbeLoad};
 use crate::decision::Classified;
 use crate::facts::{Ask, Context, Facts, Origin, Principal, Probe, Resource};
-use crate::rationale::{AdmissionReason, Comparator, Indicator, Scalar, ScriptReason, Span, Verdict};
+use crate::rationale::{AdmissionReason, Comparator, Indicator, Scalar, ScriptReason, Verdict};
 
 /// The admission scripts of a bundle, compiled, with the engine that all of them share.
 pub(crate) struct Admission {
     engine: Engine,
     scripts: Vec<Script>,
+    limits: Limits,
 }
 
 struct Script {
@@ -30,37 +33,48 @@ struct Answer {
     reason: Option<String>,
 }
 
-/// Why a run gave no answer.
-struct Failure {
-    message: String,
-    at: Option<Span>,
-}
-
 impl Admission {
-    /// Compiles the scripts (path and text), checks their contract, and tries each on a quiet and on an unknown probe.
+    /// Compiles the scripts (path and text, whose contract was checked), and tries each on a quiet and an unknown probe.
     pub(crate) fn load<'s>(
         limits: &Limits,
         abort: Option<Abort>,
         scripts: impl IntoIterator<Item = (&'s str, &'s str)>,
         faults: &mut Vec<Fault>,
     ) -> Self {
-        let mut admission = Self { engine: engine(limits, abort), scripts: Vec::new() };
+        let mut admission = Self { engine: engine(limits, abort), scripts: Vec::new(), limits: *limits };
         for (path, text) in scripts {
             match admission.engine.compile(text) {
                 Ok(ast) => {
                     let script = Script { path: path.to_owned(), ast };
-                    match contract(path, text, &script.ast).and_then(|()| admission.rehearse(&script, text)) {
+                    match admission.rehearse(&script, text) {
                         Ok(()) => admission.scripts.push(script),
                         Err(fault) => faults.push(fault),
                     }
                 }
                 Err(error) => {
                     let message = format!("the script cannot be read: {}", error.err_type());
-                    faults.push(at(path, text, error.position(), message));
+                    faults.push(failure::fault_at(path, text, error.position(), message));
                 }
             }
         }
         admission
+    }
+
+    /// The same scripts, of which one has another text and some may listen. `None` if the text is no such script.
+    pub(crate) fn with<'s>(
+        &self,
+        scripts: impl IntoIterator<Item = (&'s str, &'s str)>,
+        hits: Option<&Hits>,
+    ) -> Option<Self> {
+        let limits = if hits.is_some() { self.limits.widened() } else { self.limits };
+        let mut engine = engine(&limits, None);
+        listening::listen(&mut engine, hits);
+        let mut admission = Self { engine, scripts: Vec::new(), limits };
+        for (path, text) in scripts {
+            let ast = admission.engine.compile(text).ok()?;
+            admission.scripts.push(Script { path: path.to_owned(), ast });
+        }
+        Some(admission)
     }
 
     /// Asks every script. The strictest answer wins, and those that gave it are marked.
@@ -144,10 +158,13 @@ impl Admission {
             let (request, load) = view::arguments(&facts, Some(&classified.into()));
             if let Err(failure) = self.run(script, &Recorder::default(), request, load) {
                 let message = format!("the script fails on an ordinary request: {}", failure.message);
-                return Err(match failure.at {
+                let fault = match failure.at {
                     Some(span) => Fault::on_line(&script.path, text, span.line, span.column, 1, message),
                     None => Fault::whole(&script.path, message),
-                });
+                };
+                let help =
+                    "a script that fails denies; compare what may be unknown with `()`, and stay within the limits";
+                return Err(fault.code("script-fails").help(help));
             }
         }
         Ok(())
@@ -169,53 +186,6 @@ fn engine(limits: &Limits, abort: Option<Abort>) -> Engine {
     indicator::register(&mut engine);
     view::register(&mut engine);
     engine
-}
-
-fn contract(path: &str, text: &str, ast: &AST) -> Result<(), Fault> {
-    let wanted = "write `fn admit(request, capacity) { … }`";
-    let mut arities = ast.iter_functions().filter(|it| it.name == "admit").map(|it| it.params.len()).peekable();
-    if arities.peek().is_none() {
-        let fault = Fault::on_line(path, text, 1, 1, 1, "an admission script has a function `admit`; this has none");
-        return Err(fault.help(wanted));
-    }
-    if arities.any(|arity| arity == 2) {
-        return Ok(());
-    }
-    let place = text.find("fn admit").unwrap_or_default();
-    let fault = Fault::at(path, text, place..place + "fn admit".len(), "`admit` takes two parameters");
-    Err(fault.help(wanted))
-}
-
-fn at(path: &str, text: &str, position: Position, message: String) -> Fault {
-    match (position.line(), position.position()) {
-        (Some(line), column) => Fault::on_line(path, text, small(line), small(column.unwrap_or(1)), 1, message),
-        _ => Fault::whole(path, message),
-    }
-}
-
-fn small(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-impl Failure {
-    fn of(path: &str, error: &EvalAltResult) -> Self {
-        let inner = error.unwrap_inner();
-        let position = match inner.position() {
-            Position::NONE => error.position(),
-            position => position,
-        };
-        let at = position.line().map(|line| {
-            let (line, column) = (small(line), small(position.position().unwrap_or(1)));
-            Span { line, column, end_line: line, end_column: column + 1 }
-        });
-        let place = at.map(|span| format!(":{}:{}", span.line, span.column)).unwrap_or_default();
-        let mut what = inner.to_string();
-        // Rhai ends its messages with the position, which is said before.
-        if let Some(cut) = what.rfind(" (line ") {
-            what.truncate(cut);
-        }
-        Self { message: format!("`{path}`{place} failed: {what}"), at }
-    }
 }
 
 fn finished(path: &str, verdict: Verdict, named: Named) -> Indicator {

@@ -38,6 +38,11 @@ impl Limits {
         map_items: 100_000,
     };
 
+    /// Enough for the same script with a call beside each of its statements.
+    pub(crate) fn widened(&self) -> Self {
+        Self { operations: self.operations.saturating_mul(8), ..*self }
+    }
+
     /// The name of the first limit that is zero or above [`Limits::MOST`].
     pub(crate) fn excessive(&self) -> Option<&'static str> {
         let size = |value: usize, most: usize| value == 0 || value > most;
@@ -63,6 +68,11 @@ const FORBIDDEN: [&str; 6] = ["eval", "exit", "export", "import", "sleep", "time
 
 /// A Rhai engine with limits and no effects. What a kind of script may call beyond the language, its caller registers.
 pub(super) fn sandbox(limits: &Limits, abort: Option<Abort>) -> Engine {
+    sandbox_but(limits, abort, "")
+}
+
+/// The same with one of the forbidden words, to which the caller gives a harmless meaning.
+pub(super) fn sandbox_but(limits: &Limits, abort: Option<Abort>, word: &str) -> Engine {
     #[expect(clippy::disallowed_methods, reason = "this is the one sandbox that every other place has to use")]
     let mut engine = Engine::new_raw();
     LanguageCorePackage::new().register_into_engine(&mut engine);
@@ -75,8 +85,8 @@ pub(super) fn sandbox(limits: &Limits, abort: Option<Abort>) -> Engine {
     BasicMathPackage::new().register_into_engine(&mut engine);
     BasicIteratorPackage::new().register_into_engine(&mut engine);
     BasicFnPackage::new().register_into_engine(&mut engine);
-    for word in FORBIDDEN {
-        engine.disable_symbol(word);
+    for forbidden in FORBIDDEN.into_iter().filter(|forbidden| *forbidden != word) {
+        engine.disable_symbol(forbidden);
     }
     // A function pointer finds by name what cannot be written, and the language core brings a `sleep` that no limit
     // stops. What is registered here comes before it.
@@ -103,6 +113,22 @@ pub(super) fn sandbox(limits: &Limits, abort: Option<Abort>) -> Engine {
     }
     engine.on_print(|text| trace(text.to_owned()));
     engine.on_debug(|text, _, position| trace(format!("{position}: {text}")));
+    engine
+}
+
+/// An engine that reads scripts and never runs one: no functions, and the sandbox's words. A job's `sleep` is a host
+/// call that takes no thread, so there the word may be written.
+pub(super) fn reader(may_sleep: bool) -> Engine {
+    #[expect(clippy::disallowed_methods, reason = "it only parses, and has nothing that could be called")]
+    let mut engine = Engine::new_raw();
+    for word in FORBIDDEN.into_iter().filter(|word| !(may_sleep && *word == "sleep")) {
+        engine.disable_symbol(word);
+    }
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(true);
+    engine.set_max_expr_depths(64, 32);
+    engine.set_max_variables(256);
+    engine.set_max_functions(128);
     engine
 }
 

@@ -43,15 +43,15 @@ pub(super) fn register(engine: &mut Engine) {
     register_capacity(engine);
 }
 
-fn text(value: &str) -> Dynamic {
+pub(super) fn text(value: &str) -> Dynamic {
     Dynamic::from(ImmutableString::from(value))
 }
 
-fn texts<'t>(items: impl IntoIterator<Item = &'t String>) -> Dynamic {
+pub(super) fn texts<'t>(items: impl IntoIterator<Item = &'t String>) -> Dynamic {
     Dynamic::from_array(items.into_iter().map(|item| text(item)).collect::<Array>())
 }
 
-fn optional(value: Option<&String>) -> Dynamic {
+pub(super) fn optional(value: Option<&String>) -> Dynamic {
     value.map_or(Dynamic::UNIT, |value| text(value))
 }
 
@@ -160,6 +160,11 @@ fn register_capacity(engine: &mut Engine) {
     for (name, get) in GROUP {
         engine.register_get(name, move |group: &mut GroupView| number(get(&group.0)));
     }
+}
+
+/// `capacity.probe`, which alert rules know as `probe.health`.
+pub(super) fn health(load: &Arc<Option<Capacity>>) -> Dynamic {
+    Dynamic::from(ProbeView(Arc::clone(load)))
 }
 
 fn load_per_cpu_milli(load: &ProbeLoad) -> Option<u64> {

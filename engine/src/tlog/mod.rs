@@ -14,6 +14,7 @@ mod tree;
 pub use checkpoint::{Checkpoint, CheckpointFault};
 pub use hash::{Hash, leaf_hash, node_hash};
 pub use node::{Node, complete_nodes};
+pub(crate) use note::split;
 pub use note::{KeyFault, NoteFault, Signer, Verifier};
 pub use proof::{ConsistencyPlan, InclusionPlan, PlanFault, ProofFault, verify_consistency, verify_inclusion};
 pub use ticket::{Ticket, TicketFault};

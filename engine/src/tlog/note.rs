@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 /// The byte that stands for plain Ed25519 in key ids and in verifier keys.
 const ED25519: u8 = 0x01;
 const SIGNATURE_MARK: &str = "\u{2014} ";
-/// A note that comes from outside is refused above this; ours are below 400 bytes.
-const LONGEST_NOTE: usize = 1 << 20;
+/// A note that comes from outside is refused above this. A checkpoint is below 400 bytes, a bundle's manifest has a line
+/// for each of its files.
+const LONGEST_NOTE: usize = 4 << 20;
 
 /// Why a key or its name cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +63,7 @@ impl Signer {
     }
 
     /// The note over a text, which must end in a newline (RFC: every text that we sign does).
-    pub(super) fn sign(&self, text: &str) -> String {
+    pub(crate) fn sign(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes());
         let mut blob = Vec::with_capacity(68);
         blob.extend_from_slice(&self.id);
@@ -154,7 +155,7 @@ impl fmt::Display for Verifier {
 }
 
 /// Text (with its last newline) and signature lines. The last blank line parts them.
-pub(super) fn split(note: &str) -> Result<(&str, &str), NoteFault> {
+pub(crate) fn split(note: &str) -> Result<(&str, &str), NoteFault> {
     let control = |c: char| c.is_control() && c != '\n';
     if note.len() > LONGEST_NOTE || note.contains(control) || !note.ends_with('\n') {
         return Err(NoteFault::Shape);

@@ -4,8 +4,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails is a test that fails")]
 
 mod admission;
+mod archives;
+mod broken;
+mod covered;
 mod documented;
 mod explained;
+mod lints;
 mod oracle;
 mod refused_bundles;
 mod shipped;

@@ -93,7 +93,7 @@ fn a_script_is_held_to_its_contract() {
     let fault = |text: &str| only(&[("scripts/admission/a.rhai", text)]);
     assert!(fault("let x = 1;").message.contains("has a function `admit`"));
     let arity = fault("// one\nfn admit(request) { allow() }");
-    assert_eq!((arity.line, arity.column), (2, 1));
+    assert_eq!((arity.line, arity.column), (2, 4));
     let parse = fault("fn admit(request, capacity) {\n    allow(\n}");
     assert_eq!(parse.line, 3);
     let undefined = fault("fn admit(request, capacity) {\n    let x = wrong;\n    allow()\n}");
@@ -104,23 +104,23 @@ fn a_script_is_held_to_its_contract() {
 
 #[test]
 fn a_script_that_fails_on_an_ordinary_request_is_refused_with_its_place() {
-    let fault = only(&[("scripts/admission/a.rhai", "fn admit(request, capacity) {\n    request.moon\n}")]);
-    assert_eq!(place(&fault), ("scripts/admission/a.rhai", 2, 13));
+    let fault = only(&[("scripts/admission/a.rhai", "fn admit(r, c) {\n    r.moon\n}")]);
+    assert_eq!(place(&fault), ("scripts/admission/a.rhai", 2, 7));
     assert!(fault.message.contains("ordinary request"), "{}", fault.message);
-    let answer = only(&[("scripts/admission/a.rhai", "fn admit(request, capacity) { 42 }")]);
+    let answer = only(&[("scripts/admission/a.rhai", "fn admit(request, capacity) { let n = 42; n }")]);
     assert!(answer.message.contains("gave a `i64`"), "{}", answer.message);
     let unknown = only(&[(
         "scripts/admission/a.rhai",
         "fn admit(r, c) {\n    if c.probe.mem_used_pct > 90 { deny(\"full\") }\n}",
     )]);
-    assert!(unknown.message.contains("ordinary request"), "{}", unknown.message);
+    assert!(unknown.message.contains("gives nothing"), "{}", unknown.message);
 }
 
 #[test]
 fn cases_that_make_no_sense_are_refused() {
     let fault = |text: &str| only(&[("policies/a.cases.toml", text)]).message;
     assert!(fault("[[case]]\nname = 'a'\nexpect = { outcome = 'allow' }").contains("asks for a `command`"));
-    let both = "[[case]]\nname = 'a'\ncommand = 'x'\noperation = 'y'\nexpect = { outcome = 'allow' }";
+    let both = "[[case]]\nname = 'a'\ncommand = 'x'\noperation = 'readAudit'\nexpect = { outcome = 'allow' }";
     assert!(fault(both).contains("not for both"));
     let outcome = "[[case]]\nname = 'a'\ncommand = 'x'\nexpect = { outcome = 'perhaps' }";
     assert!(fault(outcome).contains("`perhaps` is no outcome"));
@@ -134,7 +134,7 @@ fn a_case_that_does_not_hold_says_what_differs() {
         ("policies/a.cedar", PERMIT),
         (
             "policies/a.cases.toml",
-            "\n[[case]]\nname = 'wrong'\ncommand = ['x']\nexpect = { outcome = 'deny', policies = ['none'] }",
+            "\n[[case]]\nname = 'wrong'\ncommand = ['x']\nexpect = { outcome = 'deny', nearest = 'permit-all' }",
         ),
     ]);
     let report = bundle.check();

@@ -1,0 +1,33 @@
+//! A bundle from its folder, for commands that need one that can be loaded.
+
+use std::path::Path;
+
+use legator_engine::{Bundle, Fault};
+use serde_json::json;
+
+use super::source;
+use crate::clean;
+use crate::exit::{Exit, Failure};
+use crate::screen::Screen;
+
+/// The bundle, or the code to end with after its faults were shown.
+pub fn load(folder: &Path, screen: Screen) -> Result<Result<Bundle, Exit>, Failure> {
+    let loaded = Bundle::load(&source::read(folder)?);
+    Ok(loaded.map_err(|faults| {
+        screen.either(&json!({ "ok": false, "faults": faults }), || show(screen, &faults));
+        Exit::FAILED
+    }))
+}
+
+/// Every fault, as a compiler would print it.
+pub fn show(screen: Screen, faults: &[Fault]) {
+    for fault in faults {
+        screen.data(&format!("{}\n", clean::lines(&fault.render())));
+    }
+    screen.note(&format!("{} fault(s)", faults.len()));
+}
+
+/// As many threads as this machine does at once.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
