@@ -8,17 +8,18 @@ use anyhow::{Context, Result};
 
 use crate::args::Args;
 use crate::progress::Steps;
-use crate::{needs, process, workspace};
+use crate::{needs, process, web, workspace};
 
 pub const HELP: &str = "\
-Builds the server and the command line with the `dist` profile and the probe as one static file with the `probe` profile,
-and puts all three into `target/shipped` with their SHA-256. The link-time optimisation takes minutes.";
+Builds the web interface if there is a Node to do it, the server and the command line with the `dist` profile and the probe as one
+static file with the `probe` profile, and puts all three into `target/shipped` with their SHA-256. The link-time optimisation takes minutes.";
 
 pub const PROBE_TARGET: &str = "x86_64-unknown-linux-gnu";
 
 pub fn run(_: &Args) -> Result<ExitCode> {
     let root = workspace::root()?;
-    let mut steps = Steps::new(3);
+    let mut steps = Steps::new(4);
+    steps.run("web interface", |line| web::build_if_possible(&root, line));
     let built = steps.run("server and command line", |line| {
         let args = ["build", "--locked", "--profile", "dist", "-p", "legator-server", "-p", "legatorctl"];
         process::run(&mut workspace::cargo_command(&root, &args), &|text| line.say(text))?.well()

@@ -234,8 +234,12 @@ try {
     for (const path of ['/overview', '/fleet', '/fleet?probe=web-1', '/approvals?show=all', '/commands', '/policies', '/account', request]) {
       await phone.goto(path);
       await phone.locator('h1, h2').first().waitFor({ state: 'attached' });
-      const over = await phone.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      holds(over <= 0, `${path} is ${over} px too wide`);
+      const over = await phone.evaluate(() => {
+        const scrolls = (el) => el && (/(auto|scroll)/.test(getComputedStyle(el).overflowX) || scrolls(el.parentElement));
+        const far = [...document.querySelectorAll('main *')].filter((el) => !scrolls(el) && el.getBoundingClientRect().right > innerWidth + 1 && el.getClientRects().length > 0);
+        return [document.documentElement.scrollWidth > innerWidth ? 'the page scrolls sideways' : '', ...far.slice(0, 3).map((el) => `${el.tagName} ${el.className}`)].filter(Boolean).join('; ');
+      });
+      same(over, '', `what runs off the side of ${path}`);
     }
     await phone.context().close();
   });

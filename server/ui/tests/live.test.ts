@@ -33,7 +33,8 @@ describe('what happened', () => {
 
 describe('a failure', () => {
   const answer = (status: number, headers: Record<string, string> = {}) => new Response(null, { status, headers });
-  it('is what the server said', () => expect(readFailure(answer(403), { code: 'denied', title: 't', detail: 'd', status: 403, type: '' }).said).toMatchObject({ code: 'denied', title: 't', detail: 'd' }));
+  it('is what the server said', () => expect(readFailure(answer(403), { code: 'denied', title: 't', detail: 'd', status: 403, type: '' }).said).toMatchObject({ code: 'denied', title: 'T', detail: 'd' }));
+  it('says a thing once', () => expect(readFailure(answer(409), { code: 'conflict', title: 'so it is', detail: 'so it is', status: 409, type: '' }).said.detail).toBe(''));
   it('is named by its status when something between has answered', () => {
     expect(readFailure(answer(502), '<html>').code).toBe('internal');
     expect(readFailure(answer(401), undefined).code).toBe('unauthenticated');

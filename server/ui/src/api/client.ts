@@ -1,10 +1,11 @@
-// The server's API, typed from its own document: `npm run gen` writes `schema.d.ts`, `npm run drift` compares.
+// The server's API, typed from its own document: every check and build writes the types anew (`npm run gen`).
 import createFetchClient from 'openapi-fetch';
 import { Failure, readFailure } from './failure';
-import type { components, paths } from './schema';
+import type { components, paths } from '../../generated/schema';
 
 type Schemas = components['schemas'];
-export type Approval = Schemas['ApprovalOut'];
+/** A request for a command, or (where `revision` is) for a bundle to be put in force; then `command` and `probe` are empty. */
+export type Approval = Schemas['ApprovalOut'] & { revision?: string };
 export type Command = Schemas['CommandOut'];
 export type CommandEvent = Schemas['EventOut'];
 export type Probe = Schemas['ProbeOut'];

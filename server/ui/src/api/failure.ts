@@ -1,6 +1,6 @@
 // Everything that goes wrong between a page and its server, in one shape: the server's problem details, or what the
 // browser says when there was no answer. Pages switch on `code` and print `title`, `detail` and `help`.
-import type { components } from './schema';
+import type { components } from '../../generated/schema';
 
 type Problem = components['schemas']['ProblemBody'];
 export type Said = Partial<Problem> & { code: string; status: number; title: string; detail: string };
@@ -34,6 +34,13 @@ export function readFailure(response: Response, body: unknown): Failure {
   const id = response.headers.get('x-request-id');
   const said: Said = { code, status, title, detail: told ? '' : `The answer was ${status} without an explanation.`, ...told };
   if (id && !said.request_id) said.request_id = id;
+  said.title = said.title.charAt(0).toUpperCase() + said.title.slice(1);
+  if (said.detail.toLowerCase() === said.title.toLowerCase()) said.detail = '';
+  if (said.code === 'unauthenticated') {
+    // The server's help is for programs.
+    Object.assign(said, { title: 'You are signed out', detail: 'Sign in again and send it once more; nothing that you typed is lost.' });
+    delete said.help;
+  }
   if (status === 429) {
     const after = Number(response.headers.get('retry-after'));
     said.help ??= after > 0 ? `Try again in ${after} s.` : 'Wait a moment, then try again.';

@@ -84,7 +84,7 @@ export function apply(events: LiveEvent[], into: QueryClient = client) {
         void into.invalidateQueries({ queryKey: ['fleet', 'probe', event.id] });
         void into.invalidateQueries({ queryKey: ['fleet', 'summary'] });
       } else if (event.topic === 'probe.inventory') void into.invalidateQueries({ queryKey: ['fleet', 'inventory', event.id] });
-      else stale.add('fleet');
+      else { stale.add('fleet'); stale.add('tokens'); }
     }
     stale.add('audit');
   }

@@ -7,6 +7,7 @@ import { failureOf } from '../api/failure';
 import { client } from '../api/queries';
 import { Button, Kbd } from '../kit/controls';
 import { approvalState, Glyph, State } from '../kit/glyph';
+import { Prose } from '../kit/inert';
 import { useKeys } from '../kit/keys';
 
 const SHORTEST = 8;
@@ -35,7 +36,7 @@ export function DecisionBar({ request }: { request: Approval }) {
     return (
       <div className="flex flex-wrap items-center gap-3 px-4 py-3 md:px-6">
         <State tone={tone}><span className="font-medium">{word}</span></State><span className="text-text2">This request is closed.</span>
-        <Link to="/commands/$id" params={{ id: request.command }} className="ml-auto underline decoration-edge underline-offset-2">What became of the command</Link>
+        {request.command && <Link to="/commands/$id" params={{ id: request.command }} className="ml-auto underline decoration-edge underline-offset-2">What became of the command</Link>}
         {reason && intent && <p className="w-full text-meta text-text2">What you had written: {reason}</p>}
       </div>
     );
@@ -47,7 +48,7 @@ export function DecisionBar({ request }: { request: Approval }) {
     return (
       <div className="px-4 py-3 md:px-6">
         <p className="font-medium">{voted ? 'You have voted' : 'You cannot decide this request'}</p>
-        <p className="text-text2">{voted ? `It still needs ${request.needed - approved} more.` : request.why_not}</p>
+        <p className="text-text2">{voted ? `It still needs ${request.needed - approved} more.` : <Prose>{request.why_not}</Prose>}</p>
       </div>
     );
   }
@@ -71,7 +72,7 @@ export function DecisionBar({ request }: { request: Approval }) {
   if (!intent) {
     return (
       <div className="flex items-center gap-x-4 px-4 py-3 md:px-6">
-        <p className="min-w-0 grow text-text2 max-md:hidden">{last ? `Your approval is the last one needed. The command is judged again, and runs on ${request.probe_name} if nothing else has changed.` : `Your approval would be ${approved + 1} of ${request.needed}.`}</p>
+        <p className="min-w-0 grow text-text2 max-md:hidden">{last ? `Your approval is the last one needed. It is judged again, and ${request.revision ? 'comes into force for everything' : `runs on ${request.probe_name}`} if nothing else has changed.` : `Your approval would be ${approved + 1} of ${request.needed}.`}</p>
         <div className="flex shrink-0 gap-2 max-md:w-full">
           <Button look="bad" className="max-md:h-11 max-md:grow" onClick={() => start('deny')}>Deny <Kbd>d</Kbd></Button>
           <Button look="ok" className="max-md:h-11 max-md:grow-2" onClick={() => start('approve')}>Approve <Kbd>a</Kbd></Button>
@@ -91,13 +92,13 @@ export function DecisionBar({ request }: { request: Approval }) {
           if (e.key === 'Enter' && (e.metaKey || e.ctrlKey)) e.currentTarget.form?.requestSubmit();
         }}
         className="mt-1.5 w-full rounded-m border border-edge bg-bg px-3 py-2 max-md:text-lead" />
-      {failure && <p role="alert" className="mt-1 flex items-start gap-2 text-bad"><Glyph tone="bad" className="mt-1" /><span>{failure.title}. {failure.detail} {failure.help}</span></p>}
+      {failure && <p role="alert" className="mt-1 flex items-start gap-2 text-bad"><Glyph tone="bad" className="mt-1" /><span>{failure.title}. <Prose>{failure.detail}</Prose> <Prose>{failure.help}</Prose></span></p>}
       {stale && <p className="mt-1 flex items-center gap-2"><Glyph tone="warn" />The request changed while you were reading. <Button size="s" onClick={() => { looked.current = request.digest; setFault(undefined); }}>I have read it again</Button></p>}
       <div className="mt-2 flex flex-wrap items-center gap-2">
-        <p id="reason-help" className="min-w-0 grow text-meta text-text2">At least {SHORTEST} characters.{approve && last ? ` Runs on ${request.probe_name} as soon as you confirm.` : ''}</p>
+        <p id="reason-help" className="min-w-0 grow text-meta text-text2">At least {SHORTEST} characters.{approve && last ? ` It ${request.revision ? 'comes into force' : `runs on ${request.probe_name}`} as soon as you confirm.` : ''}</p>
         <Button look="ghost" className="max-md:h-11" onClick={() => setIntent(undefined)}>Back</Button>
         <Button type="submit" look={approve ? 'ok' : 'bad'} disabled={busy || stale} className="max-md:h-11">
-          {approve ? <Check className="size-4" aria-hidden /> : <X className="size-4" aria-hidden />}{approve ? (last ? `Approve and run on ${request.probe_name}` : 'Approve') : 'Deny'}
+          {approve ? <Check className="size-4" aria-hidden /> : <X className="size-4" aria-hidden />}{approve ? (last ? (request.revision ? 'Approve and put in force' : `Approve and run on ${request.probe_name}`) : 'Approve') : 'Deny'}
         </Button>
       </div>
     </form>

@@ -27,7 +27,7 @@ function Row({ request, current, keep }: { request: Approval; current: boolean; 
     <li>
       <Link to="/approvals/$id" params={{ id: request.id }} search={keep} aria-current={current ? 'true' : undefined}
         className="block border-b hair px-4 py-3 hover:bg-s2 aria-[current]:bg-s3 aria-[current]:shadow-[inset_2px_0_0_var(--accent)]">
-        <span className="flex items-start justify-between gap-3"><span className="font-medium">{request.requester_name} on <bdi>{request.probe_name}</bdi></span>{request.level && <LevelMark level={request.level} label={false} />}</span>
+        <span className="flex items-start justify-between gap-3"><span className="font-medium">{request.requester_name} {request.revision ? 'for everything' : <>on <bdi>{request.probe_name}</bdi></>}</span>{request.level && <LevelMark level={request.level} label={false} />}</span>
         <code className="mt-0.5 block truncate text-meta text-text2"><Told>{request.line}</Told></code>
         <span className="mt-1.5 flex items-center gap-x-3 text-meta whitespace-nowrap text-text2">
           <span>{approved} of {request.needed}</span>
@@ -71,7 +71,7 @@ export default function Queue() {
   const pending = list.data?.pending_count;
   const mine = (list.data?.approvals ?? []).filter((request) => request.can_decide).length;
   return (
-    <div className="grid h-full min-h-0 grid-rows-[minmax(0,1fr)] lg:grid-cols-[372px_minmax(0,1fr)]">
+    <div className="grid h-full min-h-0 grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[372px_minmax(0,1fr)]">
       <section aria-label="Requests" className={`min-h-0 flex-col border-r hair bg-s1 ${detail ? 'hidden lg:flex' : 'flex'}`}
         onPointerEnter={() => setBusy(true)} onPointerLeave={() => setBusy(false)} onFocus={() => setBusy(true)} onBlur={(e) => { if (!e.currentTarget.contains(e.relatedTarget)) setBusy(false); }}>
         {!detail && <h1 className="sr-only">Approvals</h1>}

@@ -11,7 +11,7 @@ import { Reasons } from '../command/Reasons';
 import { CommandLine } from '../command/Story';
 import { Id } from '../kit/controls';
 import { approvalState, Glyph, LevelMark, State } from '../kit/glyph';
-import { Told } from '../kit/inert';
+import { Prose, Told } from '../kit/inert';
 import { Section } from '../kit/panes';
 import { Loaded } from '../kit/states';
 import { Countdown, Time } from '../kit/time';
@@ -36,7 +36,7 @@ function Votes({ request }: { request: Approval }) {
 }
 
 function Like({ request }: { request: Approval }) {
-  const like = useQuery(q.commands({ probe: request.probe, limit: 20 }));
+  const like = useQuery({ ...q.commands({ probe: request.probe, limit: 20 }), enabled: request.probe !== '' });
   const program = request.line.split(/\s+/)[0];
   const rows = (like.data?.commands ?? []).filter((command) => command.id !== request.command && command.line.split(/\s+/)[0] === program).slice(0, 4);
   if (rows.length === 0) return null;
@@ -45,9 +45,9 @@ function Like({ request }: { request: Approval }) {
 
 function Detail({ request }: { request: Approval }) {
   const search = useSearch({ from: '/approvals' });
-  const command = useQuery(q.command(request.command));
+  const command = useQuery({ ...q.command(request.command), enabled: request.command !== '' });
   // What decided that it waits; what decided later is in the command's own story.
-  const explained = useQuery(q.explain(request.command));
+  const explained = useQuery({ ...q.explain(request.command), enabled: request.command !== '' });
   const held = explained.data?.decisions.findLast((judged) => judged.outcome === 'hold')?.decision as Decision | undefined;
   const decision = held ?? (command.data?.decision as Decision | undefined);
   const votes = { given: request.votes.filter((vote) => vote.choice === 'approve').length, needed: request.needed, state: request.state };
@@ -61,13 +61,14 @@ function Detail({ request }: { request: Approval }) {
         <header className="px-4 pt-4 pb-5 md:px-6">
           <Link to="/approvals" search={search} className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4" aria-hidden />All requests</Link>
           <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-2">
-            <h1 id="request-title" className="min-w-0 text-head font-semibold break-words">{request.requester_name} asks to run this on <bdi>{request.probe_name}</bdi></h1>
+            <h1 id="request-title" className="min-w-0 text-head font-semibold break-words">{request.requester_name} asks {request.revision ? 'to put other policies in force' : <>to run this on <bdi>{request.probe_name}</bdi></>}</h1>
             <div className="flex items-center gap-5">{request.level && <LevelMark level={request.level} />}{request.state === 'pending' ? <Countdown until={request.expires_at} from={request.created_at} /> : <State tone={tone}>{word}</State>}</div>
           </div>
           <p className="mt-1 mb-4 text-text2">Asked <Time at={request.created_at} /></p>
           <CommandLine command={request} />
           <dl className="mt-2 flex flex-wrap items-center gap-x-6 gap-y-1 text-meta [&_dd]:inline [&_dt]:inline [&_dt]:text-text3">
-            <div><dt>Host </dt><dd><Link to="/fleet" search={{ probe: request.probe_name }} className="underline decoration-edge underline-offset-2">{request.probe_name}</Link>{spec?.resource?.probe?.tags?.length ? <span className="mono"> {spec.resource.probe.tags.join(', ')}</span> : null}</dd></div>
+            {request.revision && <div><dt>Revision </dt><dd className="mono break-all">{request.revision}</dd></div>}
+            {request.probe && <div><dt>Host </dt><dd><Link to="/fleet" search={{ probe: request.probe_name }} className="underline decoration-edge underline-offset-2">{request.probe_name}</Link>{spec?.resource?.probe?.tags?.length ? <span className="mono"> {spec.resource.probe.tags.join(', ')}</span> : null}</dd></div>}
             {ask?.timeout_ms !== undefined && <div><dt>Time limit </dt><dd>{ask.timeout_ms / 1_000} s</dd></div>}
             {ask?.cwd && <div><dt>In </dt><dd className="mono">{ask.cwd}</dd></div>}
             {ask?.env && Object.keys(ask.env).length > 0 && <div><dt>Environment </dt><dd className="mono break-all">{Object.entries(ask.env).map(([name, value]) => `${name}=${value}`).join(' ')}</dd></div>}
@@ -76,9 +77,9 @@ function Detail({ request }: { request: Approval }) {
           </dl>
           {request.reason ? <blockquote className="mt-3 max-w-prose border-l-2 border-edge pl-3 break-words text-text2"><span className="sr-only">{request.requester_name} says: </span><Told>{request.reason}</Told></blockquote> : <p className="mt-3 text-text3">{request.requester_name} gave no reason.</p>}
         </header>
-        <Section id="path" title="Path to the host" aside={<Link to="/commands/$id" params={{ id: request.command }} className="underline decoration-edge underline-offset-2">The command’s whole story</Link>}>
+        {request.revision ? <Section id="why" title="Why it waits"><p className="text-text2"><Prose>{request.why}</Prose></p></Section> : <Section id="path" title="Path to the host" aside={<Link to="/commands/$id" params={{ id: request.command }} className="underline decoration-edge underline-offset-2">The command’s whole story</Link>}>
           <Rail gates={gates(decision, command.data ? { ...command.data, state: command.data.state } : { state: request.state === 'pending' ? 'held' : request.state, requester_name: request.requester_name, probe_name: request.probe_name }, votes)} />
-        </Section>
+        </Section>}
         <Section id="votes" title="Decisions" aside={request.needed > 1 ? `${request.needed} different people must agree` : 'One person must agree'}><Votes request={request} /></Section>
         {decision && <Reasons decision={decision} />}
         {look.length > 0 && (

@@ -22,7 +22,7 @@ function Row({ line }: { line: OutputLine }) {
 
 const plain = (lines: Lines) => lines.lines.map((line) => line.pieces.map((piece) => piece.text).join('')).join('\n');
 
-export function Output({ of, name, height = 320 }: { of: Following; name: string; height?: number }) {
+export function Output({ of, name, height = 320, ended = false }: { of: Following; name: string; height?: number; ended?: boolean }) {
   const scroller = useRef<HTMLDivElement>(null);
   const [follow, setFollow] = useState(true);
   const { lines } = of;
@@ -40,7 +40,7 @@ export function Output({ of, name, height = 320 }: { of: Following; name: string
   return (
     <div className="relative rounded-m border hair bg-bg">
       <div className="flex flex-wrap items-center gap-x-2 border-b hair px-3 py-1 text-meta text-text2">
-        <span role="status">{n === 0 ? (of.state === 'over' ? 'It wrote nothing' : 'Nothing written yet') : `${n.toLocaleString('en')} ${n === 1 ? 'line' : 'lines'}`}</span>
+        <span role="status">{n === 0 ? (of.state === 'over' || ended ? 'It wrote nothing' : 'Nothing written yet') : `${n.toLocaleString('en')} ${n === 1 ? 'line' : 'lines'}`}</span>
         {of.state === 'broken' && <span className="inline-flex items-center gap-1.5 text-warn"><Glyph tone="warn" />Connection lost; going on where it broke off</span>}
         {lines.dropped > 0 && <span className="text-warn">{lines.dropped.toLocaleString('en')} more lines are not shown; the command line shows all of it</span>}
         <span className="ml-auto flex">{n > 0 && <><CopyButton text={plain(lines)} what="output" /><Button look="ghost" size="s" aria-label="Download the output" onClick={save}><Download className="size-4" aria-hidden /></Button></>}</span>

@@ -7,6 +7,7 @@ import { lazy, Suspense, useMemo } from 'react';
 import { q } from '../api/queries';
 import type { Note } from '../code/CodeView';
 import { Glyph, State, type Tone } from '../kit/glyph';
+import { Prose } from '../kit/inert';
 import { Section } from '../kit/panes';
 import type { Clause, Counterfactual, Decision, Indicator, PolicyReason, ScriptReason } from './decision';
 
@@ -108,7 +109,7 @@ function Script({ script }: { script: ScriptReason }) {
   const tone: Tone = script.verdict === 'allow' ? 'ok' : script.verdict === 'queue' ? 'act' : 'bad';
   return (
     <div className="mb-4 last:mb-0">
-      <p className="mb-2 flex flex-wrap items-baseline gap-x-3"><code className="font-semibold">{script.script}</code><State tone={tone}>{script.verdict}</State>{script.reason && <span className="text-text2">{script.reason}</span>}</p>
+      <p className="mb-2 flex flex-wrap items-baseline gap-x-3"><code className="font-semibold">{script.script}</code><State tone={tone}>{script.verdict}</State>{script.reason && <span className="text-text2"><Prose>{script.reason}</Prose></span>}</p>
       {script.failed_at && <p className="mb-2 flex items-center gap-2 text-bad"><Glyph tone="bad" />The script failed at line {script.failed_at.line}. A script that fails denies.</p>}
       {script.indicators.length > 0 && (
         <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={`Indicators of ${script.script}`}>
@@ -130,7 +131,7 @@ function WouldPass({ what }: { what: Counterfactual }) {
     <div className="flex items-start gap-2.5">
       <Glyph tone={tone} className="mt-1" />
       <div>
-        <p>{what.message.charAt(0).toUpperCase() + what.message.slice(1)}.</p>
+        <p><Prose>{`${what.message.charAt(0).toUpperCase()}${what.message.slice(1)}.`}</Prose></p>
         {what.kind === 'change' && <p className="mt-1 text-text2"><code>{what.attribute}</code>: <del className="text-text3">{what.from || 'nothing'}</del> → <ins className="font-semibold no-underline">{what.to}</ins></p>}
         {what.kind === 'room' && what.indicators && <p className="mt-1 text-text2">These have to fall: {what.indicators.map((name) => <code key={name} className="mr-2">{name}</code>)}</p>}
         {(what.groups?.length || what.people?.length) ? <p className="mt-1 text-text2">From {[...(what.groups ?? []), ...(what.people ?? [])].join(', ')}.</p> : null}

@@ -7,9 +7,9 @@ import { type Command, get, http } from '../api/client';
 import { client, q } from '../api/queries';
 import { useMay } from '../identity/session';
 import { Area, Button, CopyButton, Id } from '../kit/controls';
-import { commandState, LevelMark, State } from '../kit/glyph';
+import { commandState, Glyph, LevelMark, State } from '../kit/glyph';
 import { Told } from '../kit/inert';
-import { Facts, Modal, Section } from '../kit/panes';
+import { Facts, Modal, Section, Table } from '../kit/panes';
 import { Loaded, Refusal } from '../kit/states';
 import { Time } from '../kit/time';
 import { toast } from '../kit/toasts';
@@ -22,21 +22,31 @@ import { useOutput } from './useOutput';
 type Seen = { kind: string; target: string; before?: unknown; after?: unknown };
 type Ended = { end?: { how?: string; code?: number; signal?: number; reason?: string; message?: string }; took_ms?: number; truncated?: boolean; stdout_bytes?: number; stderr_bytes?: number; seen?: Seen[] };
 
-const said = (value: unknown) => (value === null || value === undefined ? 'nothing' : typeof value === 'string' ? value : JSON.stringify(value, null, 1));
+type Looked = Record<string, unknown>;
+const said = (value: unknown) => (value === null || value === undefined || value === '' ? '—' : typeof value === 'string' ? value : JSON.stringify(value));
 
+/** What was seen of each thing before and after, property by property; what is different is marked. */
 function BeforeAfter({ seen }: { seen: Seen[] }) {
   return (
-    <div className="space-y-4">
-      {seen.map((one, n) => (
-        <div key={n}>
-          <p className="mb-1.5"><span className="text-text3">{one.kind}</span> <code><Told>{one.target}</Told></code></p>
-          <div className="grid gap-3 md:grid-cols-2">
-            {([['Before', one.before], ['After', one.after]] as const).map(([name, value]) => (
-              <div key={name} className="min-w-0 rounded-m border hair bg-bg px-3 py-2"><p className="text-meta text-text3">{name}</p><pre className="mono text-[0.8125rem] whitespace-pre-wrap break-words">{said(value)}</pre></div>
-            ))}
+    <div className="space-y-6">
+      {seen.map((one, n) => {
+        const [before, after] = [(one.before ?? {}) as Looked, (one.after ?? {}) as Looked];
+        const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+        const changed = names.filter((name) => said(before[name]) !== said(after[name]));
+        const verdict = names.length === 0 ? 'was not there, and is not' : Object.keys(before).length === 0 ? 'was made' : Object.keys(after).length === 0 ? 'is gone' : changed.length ? 'is different' : 'is the same';
+        return (
+          <div key={n}>
+            <p className="mb-2"><span className="text-text3">{one.kind}</span> <code><Told>{one.target}</Told></code> <span className="font-medium">{verdict}</span></p>
+            {names.length > 0 && (
+              <Table caption={`${one.kind} ${one.target}`} head={['Property', 'Before', 'After']} keys={names} rows={names.map((name) => {
+                const different = changed.includes(name);
+                return [<span key="n" className="inline-flex items-center gap-2"><Glyph tone={different ? 'warn' : 'mute'} className={different ? '' : 'invisible'} />{name}{different && <span className="sr-only"> is different</span>}</span>,
+                  <code key="b" className={`break-all ${different ? 'text-text2 line-through decoration-edge' : ''}`}><Told>{said(before[name])}</Told></code>, <code key="a" className={`break-all ${different ? 'font-semibold text-text' : ''}`}><Told>{said(after[name])}</Told></code>];
+              })} />
+            )}
           </div>
-        </div>
-      ))}
+        );
+      })}
     </div>
   );
 }
@@ -44,7 +54,7 @@ function BeforeAfter({ seen }: { seen: Seen[] }) {
 export function CommandLine({ command }: { command: Pick<Command, 'line' | 'probe_name'> }) {
   return (
     <div className="flex items-start gap-3 rounded-m border hair bg-s1 py-2 pr-2 pl-3.5">
-      <pre className="mono min-w-0 grow py-0.5 text-lead whitespace-pre-wrap break-words"><span className="text-text3 select-none">{command.probe_name}$ </span><Told>{command.line}</Told></pre>
+      <pre className="mono min-w-0 grow py-0.5 text-lead whitespace-pre-wrap break-words">{command.probe_name && <span className="text-text3 select-none">{command.probe_name}$ </span>}<Told>{command.line}</Told></pre>
       <CopyButton text={command.line} what="command" />
     </div>
   );
@@ -113,7 +123,7 @@ export function CommandStory({ command }: { command: Command }) {
       <Section id="path" title="Path to the host"><Rail gates={gates(decision, command, votes)} /></Section>
       {(command.dispatched_at ?? command.started_at) && (
         <Section id="output" title="Output" aside={end && <>{end.how}{end.code !== undefined && ` with ${end.code}`}{ended?.took_ms !== undefined && ` after ${ended.took_ms.toLocaleString('en')} ms`}</>}>
-          <Output of={output} name={command.id} />
+          <Output of={output} name={command.id} ended={command.ended} />
           {ended?.truncated && <p className="mt-2 text-meta text-warn">The host kept only a part of what it wrote.</p>}
         </Section>
       )}

@@ -12,7 +12,7 @@ import { Output } from '../command/Output';
 import { useOutput } from '../command/useOutput';
 import { Button, Kbd } from '../kit/controls';
 import { commandState, Glyph, LevelMark, outcomeState, State } from '../kit/glyph';
-import { Told } from '../kit/inert';
+import { Prose, Told } from '../kit/inert';
 import { useKeys } from '../kit/keys';
 import { Refusal } from '../kit/states';
 import { asked } from './line';
@@ -37,7 +37,7 @@ function Verdict({ probe, line }: { probe: string; line: string }) {
   if (settled !== line || judged.isPending) return <p className="text-meta text-text2">Asking the rules …</p>;
   if (judged.isError) {
     const { said } = failureOf(judged.error);
-    return <p className="flex items-start gap-2 text-meta"><Glyph tone="mute" className="mt-0.5" /><span>What would happen cannot be said: {said.detail || said.title}</span></p>;
+    return <p className="flex items-start gap-2 text-meta"><Glyph tone="mute" className="mt-0.5" /><span>What would happen cannot be said: <Prose>{said.detail || said.title}</Prose></span></p>;
   }
   const decision = judged.data.decision as Decision;
   const { tone, word } = outcomeState(judged.data.outcome);
@@ -45,7 +45,7 @@ function Verdict({ probe, line }: { probe: string; line: string }) {
   return (
     <div className="space-y-0.5 text-meta">
       <p className="flex flex-wrap items-center gap-x-3"><State tone={tone}><strong className="font-semibold">{word}</strong></State><LevelMark level={decision.classification?.level ?? decision.action} /><span className="text-text2">{ask && 'shell' in ask ? 'by /bin/sh' : 'as a program, without a shell'}</span></p>
-      <p className="break-words text-text2">{judged.data.summary}{help ? ` — ${help}.` : ''}</p>
+      <p className="break-words text-text2"><Prose>{`${judged.data.summary}${help ? ` — ${help}.` : ''}`}</Prose></p>
     </div>
   );
 }
@@ -66,8 +66,8 @@ function Ran({ id }: { id: string }) {
           ? <Link to="/approvals/$id" params={{ id: found.approval }} className="underline decoration-edge underline-offset-2">Request</Link>
           : <Link to="/commands/$id" params={{ id }} className="underline decoration-edge underline-offset-2">Whole story</Link>}
       </div>
-      {(found.dispatched_at ?? found.started_at) && <Output of={output} name={id} height={200} />}
-      {(found.state === 'held' || found.state === 'queued') && <p className="text-meta text-text2">{(found.decision as Decision | undefined)?.rationale.summary}</p>}
+      {(found.dispatched_at ?? found.started_at) && <Output of={output} name={id} height={200} ended={found.ended} />}
+      {(found.state === 'held' || found.state === 'queued') && <p className="text-meta text-text2"><Prose>{(found.decision as Decision | undefined)?.rationale.summary}</Prose></p>}
     </div>
   );
 }

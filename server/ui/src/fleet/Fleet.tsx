@@ -85,7 +85,7 @@ function Board({ f }: { f: FleetIndex }) {
   const opened = Boolean(search.probe);
   if (f.id.length === 0) return <><h1 className="sr-only">Fleet</h1><Empty title="No host is enrolled yet"><Link to="/enroll" className="underline">Enroll the first one</Link>; it takes one line on the host.</Empty></>;
   return (
-    <div className={`grid h-full min-h-0 grid-rows-[minmax(0,1fr)] ${opened ? 'lg:grid-cols-[minmax(0,1fr)_440px] xl:grid-cols-[184px_minmax(0,1fr)_440px]' : 'lg:grid-cols-[184px_minmax(0,1fr)]'}`}>
+    <div className={`grid h-full min-h-0 grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] ${opened ? 'lg:grid-cols-[minmax(0,1fr)_440px] xl:grid-cols-[184px_minmax(0,1fr)_440px]' : 'lg:grid-cols-[184px_minmax(0,1fr)]'}`}>
       <h1 className="sr-only">Fleet</h1>
       <div className={opened ? 'contents max-xl:hidden' : 'contents'}><Filters f={f} text={text} set={set} /></div>
       <section aria-label="Hosts" className={`@container min-h-0 min-w-0 flex-col ${opened ? 'hidden lg:flex' : 'flex'}`}>

@@ -29,7 +29,7 @@ function Waiting() {
               <ul className="divide-y divide-line">
                 {mine.slice(0, 5).map((request) => (
                   <li key={request.id}><Link to="/approvals/$id" params={{ id: request.id }} className="flex flex-wrap items-center gap-x-4 gap-y-1 py-2.5 hover:bg-s2">
-                    <Glyph tone="act" /><code className="min-w-0 grow truncate"><Told>{request.line}</Told></code><span className="text-text2">{request.requester_name} on {request.probe_name}</span>{request.level && <LevelMark level={request.level} />}<Countdown until={request.expires_at} from={request.created_at} />
+                    <Glyph tone="act" /><code className="min-w-0 grow truncate"><Told>{request.line}</Told></code><span className="text-text2">{request.requester_name}{request.probe_name && ` on ${request.probe_name}`}</span>{request.level && <LevelMark level={request.level} />}<Countdown until={request.expires_at} from={request.created_at} />
                   </Link></li>
                 ))}
               </ul>

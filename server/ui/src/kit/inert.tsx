@@ -31,3 +31,9 @@ export function Told({ children, mono }: { children: string; mono?: boolean }) {
   parts.push(children.slice(from));
   return <bdi className={mono ? 'mono' : undefined}>{parts}</bdi>;
 }
+
+/** A sentence of the server's, with what it puts between backticks as code. */
+export function Prose({ children }: { children: string | undefined }) {
+  if (!children) return null;
+  return <>{children.split('`').map((part, n) => (n % 2 ? <code key={n} className="break-words"><Told>{part}</Told></code> : <Told key={n}>{part}</Told>))}</>;
+}

@@ -4,6 +4,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import { failureOf } from '../api/failure';
 import { Button, CopyButton } from './controls';
 import { Glyph } from './glyph';
+import { Prose } from './inert';
 
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
@@ -23,7 +24,7 @@ export function FailureNote({ cause, what, retry }: { cause: unknown; what: stri
     return (
       <div role="alert" className="m-4 rounded-l border hair bg-s1 p-4">
         <p className="flex items-center gap-2 font-semibold"><Glyph tone="mute" />You may not see {what}</p>
-        <p className="mt-1 max-w-prose text-text2">{said.help ?? said.detail} An administrator can give you a role that may.</p>
+        <p className="mt-1 max-w-prose text-text2"><Prose>{said.help ?? said.detail}</Prose> An administrator can give you a role that may.</p>
       </div>
     );
   }
@@ -31,7 +32,7 @@ export function FailureNote({ cause, what, retry }: { cause: unknown; what: stri
   return (
     <div role="alert" className="m-4 rounded-l border border-bad/50 tint-bad p-4">
       <p className="flex items-center gap-2 font-semibold"><Glyph tone="bad" />{capital(what)} did not load: {said.title}</p>
-      <p className="mt-1 max-w-prose text-text2">{said.detail} {said.help}</p>
+      <p className="mt-1 max-w-prose text-text2"><Prose>{said.detail}</Prose> <Prose>{said.help}</Prose></p>
       <p className="mt-3 flex flex-wrap items-center gap-2">
         {retry && <Button onClick={retry}>Try again</Button>}
         {said.request_id && <span className="flex items-center text-meta text-text2">Request <code className="ml-1">{said.request_id}</code><CopyButton text={said.request_id} what="request id" /></span>}
@@ -48,7 +49,7 @@ export function Refusal({ cause, children }: { cause: unknown; children?: ReactN
   return (
     <div role="alert" className="flex items-start gap-2 rounded-m border border-bad/50 tint-bad px-3 py-2">
       <Glyph tone="bad" className="mt-1" />
-      <div className="min-w-0 break-words"><span className="font-medium">{said.title}.</span> <span className="text-text2">{said.detail} {said.help}</span>{children}</div>
+      <div className="min-w-0 break-words"><span className="font-medium">{said.title}.</span> <span className="text-text2"><Prose>{said.detail}</Prose> <Prose>{said.help}</Prose></span>{children}</div>
     </div>
   );
 }

@@ -106,7 +106,7 @@ function BundlePage({ bundle }: { bundle: Bundle }) {
       </div>
       {fault !== undefined && <div className="p-4"><Refusal cause={fault} /></div>}
       <Faults bundle={bundle} />
-      <div className="grid min-h-0 grow grid-rows-[minmax(0,1fr)] lg:grid-cols-[264px_minmax(0,1fr)]">
+      <div className="grid min-h-0 grow grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[264px_minmax(0,1fr)]">
         <div className={`min-h-0 overflow-y-auto border-r hair bg-s1 p-2 ${file ? 'hidden lg:block' : ''}`}><Tree all={all} current={search.file} /></div>
         <div className={`min-h-0 overflow-y-auto p-4 md:p-6 ${file ? '' : 'hidden lg:block'}`} tabIndex={0} role="region" aria-label="Source">
           {file ? <><Link to="/policies" className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4" aria-hidden />Files</Link><p className="mono mb-4 text-text2">{file.path}</p><Source file={file} line={search.line} /></>

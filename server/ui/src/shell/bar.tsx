@@ -76,7 +76,7 @@ export function BellMenu() {
         <DropdownMenu.Content align="end" sideOffset={6} className={`${MENU} w-80`}>
           {mine.slice(0, 6).map((request) => (
             <DropdownMenu.Item key={request.id} className={`${ITEM} flex-col`} onSelect={() => void navigate({ to: '/approvals/$id', params: { id: request.id } })}>
-              <code className="w-full truncate"><Told>{request.line}</Told></code><span className="text-meta text-text2">{request.requester_name} on {request.probe_name}</span>
+              <code className="w-full truncate"><Told>{request.line}</Told></code><span className="text-meta text-text2">{request.requester_name}{request.probe_name && ` on ${request.probe_name}`}</span>
             </DropdownMenu.Item>
           ))}
           <DropdownMenu.Item className={`${ITEM} text-text2`} onSelect={() => void navigate({ to: '/approvals' })}>{mine.length ? 'All requests' : 'Nothing is waiting for you'}</DropdownMenu.Item>

@@ -97,7 +97,7 @@ export default function Activity() {
   const narrowed = (['command', 'probe', 'actor', 'since', 'until'] as const).filter((key) => search[key]);
   const submit = (event: FormEvent) => { event.preventDefault(); set({ ...search, q: text.trim() }); };
   return (
-    <div className="grid h-full min-h-0 grid-rows-[minmax(0,1fr)] lg:grid-cols-[minmax(22rem,30rem)_minmax(0,1fr)]">
+    <div className="grid h-full min-h-0 grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[minmax(22rem,30rem)_minmax(0,1fr)]">
       <section aria-label="Entries" className={`min-h-0 flex-col border-r hair bg-s1 ${detail ? 'hidden lg:flex' : 'flex'}`}>
         {!detail && <h1 className="sr-only">Activity</h1>}
         <form role="search" onSubmit={submit} className="space-y-2 border-b hair p-2">
