@@ -275,7 +275,7 @@ fn exports_facts_and_notices_when_the_export_is_cut() {
     let home = tempfile::tempdir().unwrap();
     let text = decisions().iter().map(|line| line.text() + "\n").collect::<String>();
     let (whole, out) = (text.clone(), home.path().join("out.jsonl"));
-    let lines = |body: String| Reply { status: 200, kind: "application/jsonl", body, cut: false };
+    let lines = |body: String| Reply { status: 200, kind: "application/jsonl", body, cut: false, cookie: None };
     let fake = Fake::start(move |_| lines(whole.clone()));
     let args = ["bundle", "facts", "export", "--since", "7d", "--masked", "--out", out.to_str().unwrap()];
     let ended = fake.run(home.path(), &args);

@@ -5,6 +5,7 @@ use cedar_policy_core::parser::parse_policyset;
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
+use super::links::is_template;
 use super::{Part, plain};
 
 /// Why a file was left as it is.
@@ -26,10 +27,15 @@ pub fn format(path: &str, bytes: &[u8]) -> Result<Option<String>, FormatFault> {
     let Some(part) = Part::of(path) else { return Ok(None) };
     let text = String::from_utf8(plain(bytes)).map_err(|_| FormatFault::NotText(path.to_owned()))?;
     match part {
+        // What a template says is compared by nothing here, so it is not touched.
+        Part::Policies if is_template(path) => Ok(None),
         Part::Policies => policies(path, &text).map(Some),
-        Part::Manifest | Part::Commands | Part::PolicyCases | Part::CommandCases | Part::ScriptCases(_) => {
-            document(path, &text).map(Some)
-        }
+        Part::Manifest
+        | Part::Links
+        | Part::Commands
+        | Part::PolicyCases
+        | Part::CommandCases
+        | Part::ScriptCases(_) => document(path, &text).map(Some),
         // Nobody keeps a formatter for Rhai, and the schema's formatter loses comments.
         Part::Schema | Part::Script(_) => Ok(None),
     }

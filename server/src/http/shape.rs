@@ -8,6 +8,7 @@ use poem_openapi::error::{AuthorizationError, ContentTypeError};
 
 use crate::app::App;
 use crate::error::Problem;
+use crate::identity::caller::cookie;
 
 /// The largest body that a request may bring, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
@@ -72,8 +73,12 @@ async fn bounded(mut request: Request) -> Result<Request, Problem> {
 fn most(request: &Request) -> usize {
     let bundle = request.method() == poem::http::Method::POST && request.uri().path() == "/api/v1/bundles";
     let bearer = || request.header("authorization").and_then(|said| said.strip_prefix("Bearer "));
-    let known =
-        || bearer().is_some_and(|key| request.data::<App>().is_some_and(|app| app.identity.recognize(key).is_some()));
+    let known = || {
+        request.data::<App>().is_some_and(|App { identity, .. }| {
+            bearer().is_some_and(|key| identity.opens(key))
+                || cookie(request).is_some_and(|cookie| identity.recognize_session(cookie).is_some())
+        })
+    };
     if bundle && known() { MAX_BUNDLE } else { MAX_BODY }
 }
 

@@ -35,6 +35,7 @@ pub use self::credentials::{Begun, Chosen};
 pub use self::directory::{Key, Kind, Person};
 pub use self::keys::Minted;
 pub use self::people::{Change, NewPerson};
+pub use self::rights::Judged;
 pub use self::session::{Session, SessionLimits, Visitor};
 pub use self::sign_in::{Attempt, Opened};
 pub use self::throttle::Trickle;
@@ -228,6 +229,12 @@ impl Identity {
             self.0.ledger.append(now, draft).await?;
         }
         Ok(caller)
+    }
+
+    /// Whether this is a good API key, for what is asked before anything is done with it.
+    pub fn opens(&self, bearer: &str) -> bool {
+        let Some(text) = KeyText::read(bearer) else { return false };
+        self.0.directory.load().keys.get(&text.id).is_some_and(|key| key.opens_for(&text, self.0.clock.now()))
     }
 
     /// Whose session this cookie is for, which goes on by being used. `None` says nothing about why.

@@ -36,7 +36,7 @@ impl Identity {
         if matches!(decision.outcome, Outcome::Allow) {
             return Ok(Permit::new(caller.clone()));
         }
-        Err(self.refuse(A::ACTION, caller, resource, decision).await?)
+        Err(self.refused(A::ACTION, caller, resource, decision).await?)
     }
 
     /// Asks the access policies about something that can wait for people.
@@ -50,12 +50,12 @@ impl Identity {
         match decision.outcome {
             Outcome::Allow => Ok(Judged::Permitted(Permit::new(caller.clone()))),
             Outcome::Hold { approvals } => Ok(Judged::Held { approvals, decision: Box::new(decision) }),
-            _ => Err(self.refuse(A::ACTION, caller, resource, decision).await?),
+            _ => Err(self.refused(A::ACTION, caller, resource, decision).await?),
         }
     }
 
     /// The refusal, when it is on record.
-    async fn refuse(
+    async fn refused(
         &self,
         action: &'static str,
         caller: &Caller,

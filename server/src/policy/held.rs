@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use legator_engine::{Approvals as Agreed, Context, Decision, Origin, OtherKind, Resource};
+use legator_engine::{Approvals as Agreed, Context, Decision, OtherKind, Resource};
 use legator_protocol::ApprovalId;
 use sha2::{Digest as _, Sha256};
 
