@@ -166,8 +166,15 @@ impl App {
         let (events, metrics) = (Events::new(clock.now()), Metrics::new());
         let source = Source::of(config)?;
         let mode = config.bundles.activate;
-        let needs =
-            policy::Needs { source, mode, db: db.clone(), ledger: ledger.clone(), events, metrics, clock: clock.clone() };
+        let needs = policy::Needs {
+            source,
+            mode,
+            db: db.clone(),
+            ledger: ledger.clone(),
+            events,
+            metrics,
+            clock: clock.clone(),
+        };
         let policy = Policy::open(needs).await?;
         let limits = limits_of(config);
         let needs = identity::Needs { clock, db, ledger, vault, bundle: policy.watch(), limits };

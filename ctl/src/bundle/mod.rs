@@ -1,7 +1,6 @@
 //! `legatorctl bundle …`: policy as code, offline on a folder, and its revisions on a server. One file for each subcommand.
 //! Never: talks to a server, but where a subcommand says so.
 
-
 mod activate;
 mod budget;
 mod build;

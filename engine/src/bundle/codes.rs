@@ -87,7 +87,11 @@ pub const CODES: &[Code] = &[
         "A path does not mean the same file on every machine.",
         "Letters, digits and `-_.+@`, and no two that differ only in case.",
     ),
-    error("links", "A template is applied to what it does not fit, or is not there.", "Apply it again, or take it back."),
+    error(
+        "links",
+        "A template is applied to what it does not fit, or is not there.",
+        "Apply it again, or take it back.",
+    ),
     error("policy", "A policy makes no sense.", "The message says what."),
     error("policy-duplicate", "Two policies have one name.", "Give one another `@id`."),
     error("policy-id", "A policy has no `@id`, and decisions could not name it.", "Write one above it."),
