@@ -56,7 +56,6 @@ impl Replays {
             job = after;
             page = ahead?;
             job.state = if through { JobState::Done } else { JobState::Running };
-            crate::fault::point("replay.page");
             if !self.keep(&mut job, findings).await? {
                 // Somebody canceled it meanwhile.
                 return Ok(());
