@@ -6,8 +6,8 @@ use clap::Args;
 use legator_engine::{Coverage, FileCoverage, PointKind, Share, Trial};
 use serde_json::json;
 
+use super::loaded;
 use super::progress::Bar;
-use super::{gate, loaded};
 use crate::clean;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, word};
@@ -15,8 +15,8 @@ use crate::screen::{Screen, word};
 /// Say what the cases show of each clause and each line, and what no case shows.
 #[derive(Args)]
 pub struct Cover {
-    /// The folder with `bundle.toml`.
-    #[arg(default_value = ".")]
+    /// The folder with `bundle.toml`, or an archive; `FOLDER@REV` is a git revision of the folder.
+    #[arg(default_value = ".", value_name = "BUNDLE")]
     folder: PathBuf,
     /// Also write pages with the marked source into this folder.
     #[arg(long, value_name = "DIR")]
@@ -34,8 +34,8 @@ pub struct Cover {
 
 impl Cover {
     pub fn obey(self, screen: Screen) -> Result<Exit, Failure> {
-        let bundle = match loaded::load(&self.folder, screen)? {
-            Ok(bundle) => bundle,
+        let (bundle, gate) = match loaded::load(&self.folder, screen)? {
+            Ok(loaded) => loaded,
             Err(exit) => return Ok(exit),
         };
         let bar = Bar::new(screen, "cases");
@@ -53,7 +53,7 @@ impl Cover {
         if let Some(path) = &self.lcov {
             std::fs::write(path, coverage.lcov()).map_err(failed_to_write(path))?;
         }
-        let wanted = self.fail_under.or_else(|| gate::of(&self.folder).clauses);
+        let wanted = self.fail_under.or_else(|| gate.clauses);
         let enough = coverage.clauses().reaches(wanted.unwrap_or_default())
             && coverage.scripts().reaches(wanted.unwrap_or_default());
         let ok = enough && coverage.failed_cases == 0;

@@ -15,9 +15,9 @@ use crate::screen::{Screen, word};
 /// Say what a change to a bundle changes: files, policies, and which answers, what is newly allowed first.
 #[derive(Args)]
 pub struct Compare {
-    /// The folder of the bundle before.
+    /// The bundle before: a folder, an archive, or `FOLDER@REV` for a git revision of the folder.
     before: PathBuf,
-    /// The folder of the bundle after.
+    /// The bundle after.
     after: PathBuf,
     /// How many requests are generated beside those of the cases.
     #[arg(long, value_name = "N", default_value_t = 20_000)]

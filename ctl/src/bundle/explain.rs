@@ -28,7 +28,7 @@ pub struct Explain {
 impl Explain {
     pub fn obey(self, screen: Screen) -> Result<Exit, Failure> {
         let bundle = match loaded::load(&self.folder, screen)? {
-            Ok(bundle) => bundle,
+            Ok((bundle, _)) => bundle,
             Err(exit) => return Ok(exit),
         };
         if let Some(path) = &self.request {

@@ -1,6 +1,6 @@
 //! How much has to be covered, as `bundle.toml` says it.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 /// `[coverage]` of a manifest. What it does not say, or what cannot be read, asks for nothing here.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -9,9 +9,9 @@ pub struct Gate {
     pub mutants: Option<u32>,
 }
 
-pub fn of(folder: &Path) -> Gate {
-    let texts = ["bundle.toml", "policies/bundle.toml"].map(|path| std::fs::read_to_string(folder.join(path)));
-    texts.into_iter().flatten().next().map(|text| read(&text)).unwrap_or_default()
+pub fn of(files: &BTreeMap<String, Vec<u8>>) -> Gate {
+    let mut texts = ["bundle.toml", "policies/bundle.toml"].into_iter().filter_map(|path| files.get(path));
+    texts.next().map(|text| read(&String::from_utf8_lossy(text))).unwrap_or_default()
 }
 
 fn read(text: &str) -> Gate {

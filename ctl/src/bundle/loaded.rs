@@ -5,14 +5,16 @@ use std::path::Path;
 use legator_engine::{Bundle, Fault};
 use serde_json::json;
 
+use super::gate::{self, Gate};
 use super::source;
 use crate::clean;
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 
-/// The bundle, or the code to end with after its faults were shown.
-pub fn load(folder: &Path, screen: Screen) -> Result<Result<Bundle, Exit>, Failure> {
-    let loaded = Bundle::load(&source::read(folder)?);
+/// The bundle and what its manifest wants covered, or the code to end with after its faults were shown.
+pub fn load(place: &Path, screen: Screen) -> Result<Result<(Bundle, Gate), Exit>, Failure> {
+    let files = source::read(place)?;
+    let loaded = Bundle::load(&files).map(|bundle| (bundle, gate::of(&files)));
     Ok(loaded.map_err(|faults| {
         screen.either(&json!({ "ok": false, "faults": faults }), || show(screen, &faults));
         Exit::FAILED

@@ -6,8 +6,8 @@ use clap::Args;
 use legator_engine::{Mutant, Mutants, Trial};
 use serde_json::json;
 
+use super::loaded;
 use super::progress::Bar;
-use super::{gate, loaded};
 use crate::clean;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, word};
@@ -15,8 +15,8 @@ use crate::screen::{Screen, word};
 /// Make small mistakes in a bundle, and say which of them no case notices, with the case to write.
 #[derive(Args)]
 pub struct TryMutants {
-    /// The folder with `bundle.toml`.
-    #[arg(default_value = ".")]
+    /// The folder with `bundle.toml`, or an archive; `FOLDER@REV` is a git revision of the folder.
+    #[arg(default_value = ".", value_name = "BUNDLE")]
     folder: PathBuf,
     /// Only in policies and files whose id or path has this in it; `*` stands for anything.
     #[arg(long, value_name = "PATTERN", default_value = "", hide_default_value = true)]
@@ -31,8 +31,8 @@ pub struct TryMutants {
 
 impl TryMutants {
     pub fn obey(self, screen: Screen) -> Result<Exit, Failure> {
-        let bundle = match loaded::load(&self.folder, screen)? {
-            Ok(bundle) => bundle,
+        let (bundle, gate) = match loaded::load(&self.folder, screen)? {
+            Ok(loaded) => loaded,
             Err(exit) => return Ok(exit),
         };
         let failed = !bundle.check().passed();
@@ -41,7 +41,7 @@ impl TryMutants {
         let trial = Trial { filter: &self.filter, threads: loaded::threads(), progress: &progress };
         let mutants = Mutants::of(&bundle, &trial, self.search);
         drop(bar);
-        let wanted = self.fail_under.or_else(|| gate::of(&self.folder).mutants);
+        let wanted = self.fail_under.or_else(|| gate.mutants);
         let ok = mutants.reaches(wanted.unwrap_or_default()) && !failed;
         let (killed, all) = (mutants.killed(), mutants.mutants.len());
         let document = json!({

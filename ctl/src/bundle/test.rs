@@ -17,8 +17,8 @@ use crate::{clean, rationale};
 /// Run the cases of a bundle.
 #[derive(Args)]
 pub struct Test {
-    /// The folder with `bundle.toml`.
-    #[arg(default_value = ".")]
+    /// The folder with `bundle.toml`, or an archive; `FOLDER@REV` is a git revision of the folder.
+    #[arg(default_value = ".", value_name = "BUNDLE")]
     folder: PathBuf,
     /// Only cases whose name or file has this in it; `*` stands for anything.
     #[arg(long, value_name = "PATTERN", default_value = "", hide_default_value = true)]
@@ -61,7 +61,7 @@ impl Test {
 
     fn once(&self, screen: Screen) -> Result<Exit, Failure> {
         let bundle = match loaded::load(&self.folder, screen)? {
-            Ok(bundle) => bundle,
+            Ok((bundle, _)) => bundle,
             Err(exit) => return Ok(exit),
         };
         let report = run(&bundle, &self.filter, screen);

@@ -12,6 +12,8 @@ use crate::script::text::{Kind, tokens};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Material {
     pub(super) actions: BTreeSet<String>,
+    /// Of these, the ones that matter most; all matter the same if empty.
+    pub(super) focus: BTreeSet<String>,
     pub(super) roles: BTreeSet<String>,
     pub(super) groups: BTreeSet<String>,
     pub(super) tags: BTreeSet<String>,
@@ -46,7 +48,9 @@ impl Material {
     /// it shows what a policy forbids.
     pub(crate) fn of_policy(bundle: &Bundle, n: usize) -> Self {
         let all = Self::of(bundle);
-        let mut material = Self { actions: all.actions, ..Self::default() };
+        let guard = &bundle.guard;
+        let focus = guard.guardrails().get(n).map(|policy| guard.actions_of(policy)).unwrap_or_default();
+        let mut material = Self { actions: all.actions, focus, ..Self::default() };
         material.take_policy(&bundle.guard, n);
         material.roles.extend(all.roles);
         material.tags.extend(all.tags);
@@ -63,8 +67,10 @@ impl Material {
 
     /// What both speak of.
     pub(crate) fn and(mut self, other: Self) -> Self {
-        let Self { actions, roles, groups, tags, sites, tenants, ids, texts, numbers, thresholds, words } = other;
+        let Self { actions, focus, roles, groups, tags, sites, tenants, ids, texts, numbers, thresholds, words } =
+            other;
         self.actions.extend(actions);
+        self.focus.extend(focus);
         self.roles.extend(roles);
         self.groups.extend(groups);
         self.tags.extend(tags);

@@ -62,10 +62,15 @@ pub(crate) fn find<T>(material: &Material, most: usize, mut differs: impl FnMut(
     None
 }
 
-/// Every request that differs from an ordinary one in at most two respects, up to `most`.
+/// Every request that differs from an ordinary one in at most two respects, up to `most`; where some actions matter
+/// most, of these.
 pub(crate) fn requests(material: &Material, most: usize) -> Vec<Request> {
     let mut all: Vec<Request> = Vec::new();
-    let (bases, axes) = (bases(material), axes(material));
+    let mut material = material.clone();
+    if !material.focus.is_empty() {
+        material.actions.clone_from(&material.focus);
+    }
+    let (bases, axes) = (bases(&material), axes(&material));
     for depth in 0..=2 {
         for base in &bases {
             let stopped = vary(base, &axes, depth, &mut |request: &Request| {
@@ -109,7 +114,8 @@ fn bases(material: &Material) -> Vec<Request> {
     let roles: Vec<Option<&String>> = material.roles.iter().map(Some).chain([None]).collect();
     // Where no role is known, somebody without one asks.
     let mut bases = Vec::new();
-    for action in &material.actions {
+    let others = material.actions.iter().filter(|action| !material.focus.contains(*action));
+    for action in material.focus.iter().chain(others) {
         for role in &roles {
             let mut principal = Principal::user("ana");
             principal.roles = role.iter().map(|role| (*role).clone()).collect();

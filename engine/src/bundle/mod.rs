@@ -30,7 +30,7 @@ pub(crate) use revision::plain;
 use crate::cases::{self, Case, ScriptCase};
 use crate::guard::{Guard, Vocabulary};
 use crate::rationale::{Effect, Span};
-use crate::script::{Abort, Admission, Alerts, Jobs, Limits, contract};
+use crate::script::{Abort, Admission, Alerts, Jobs, contract};
 
 /// What decides. Shared by `Arc`; nothing in it changes.
 #[derive(Clone)]
@@ -151,8 +151,8 @@ impl Bundle {
         }
         let mut sound = |kind| sound.remove(&kind).unwrap_or_default();
         let admission = Admission::load(&manifest.admission, abort, sound(ScriptKind::Admission), &mut faults);
-        let alerts = Alerts::load(&Limits::default(), sound(ScriptKind::Alert), &mut faults);
-        let jobs = Jobs::load(&Limits::default(), sound(ScriptKind::Job), &mut faults);
+        let alerts = Alerts::load(&manifest.alerts, sound(ScriptKind::Alert), &mut faults);
+        let jobs = Jobs::load(&manifest.jobs, sound(ScriptKind::Job), &mut faults);
         let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
         let linked = links::expand(&texts, &mut faults);
         let policies = of(Part::Policies).filter(|(path, _)| !links::is_template(path));

@@ -37,13 +37,17 @@ pub(super) fn each<T: DeserializeOwned + Tabular>(
             let start = row.span().start;
             let place = Fault::at(file, text, start..start + 1, "");
             let name = format!("{}: {}", case.name(), row.get_ref().name());
+            if !row.get_ref().rows().is_empty() {
+                faults.push(Fault { message: format!("row `{name}` has rows of its own"), ..place });
+                continue;
+            }
             match tables.get(n).and_then(|table| merged(table, m)).map(T::deserialize) {
-                Some(Ok(row)) if row.rows().is_empty() => take(row, name, place, faults),
+                Some(Ok(row)) => take(row, name, place, faults),
                 Some(Err(error)) => {
                     let message = format!("row `{name}` cannot be read: {}", error.message());
                     faults.push(Fault { message, ..place });
                 }
-                _ => faults.push(Fault { message: format!("row `{name}` has rows of its own"), ..place }),
+                None => faults.push(Fault { message: format!("row `{name}` cannot be laid over its case"), ..place }),
             }
         }
     }

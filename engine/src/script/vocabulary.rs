@@ -88,11 +88,11 @@ const ALERT: &[Function] = &[
         "indicator(name, value, threshold, comparator, severity)",
         &[3, 4, 5],
         Gives::Truth,
-        "records a figure for whoever is told; whether the threshold is reached. The last two may be left out",
+        "whether a threshold is reached; a value that is not known reaches nothing. The last two may be left out",
     ),
     function("has_tag", "probe.has_tag(tag)", &[2], Gives::Truth, "whether the probe has a tag"),
-    function("metric", "probe.metric(name)", &[2], Gives::Value, "a figure that is measured there, or `()`"),
-    function("inventory", "probe.inventory(name)", &[2], Gives::Value, "something that is known of the host, or `()`"),
+    function("metric", "probe.metric(name)", &[2], Gives::Value, "a figure of the probe, or `()`"),
+    function("inventory", "probe.inventory(name)", &[2], Gives::Value, "what is installed or built in, or `()`"),
     function("with_tag", "fleet.with_tag(tag)", &[2], Gives::Value, "the probes with a tag, as a list"),
 ];
 
@@ -113,11 +113,11 @@ const JOB: &[Function] = &[
         "runs a command on many probes; a map of options may follow",
     ),
     function("sleep", "sleep(seconds)", &[1], Gives::Nothing, "goes on later, without a thread that waits"),
-    function("approve", "approve(reason)", &[1, 2], Gives::Value, "waits for people; a map of options may follow"),
+    function("approve", "approve(question)", &[1, 2], Gives::Value, "waits for people"),
     function("now", "now()", &[0], Gives::Value, "the time, in milliseconds since 1970"),
-    function("random", "random(below)", &[1], Gives::Value, "chance, which the journal remembers"),
+    function("random", "random(below)", &[1], Gives::Value, "chance from 0, which the journal remembers"),
     function("http", "http(request)", &[1], Gives::Value, "asks another system"),
-    function("emit", "emit(event, data)", &[1, 2], Gives::Nothing, "tells whoever watches the run; the data may be left out"),
+    function("emit", "emit(name, value)", &[1, 2], Gives::Nothing, "tells whoever watches the run"),
     function("continue_as_new", "continue_as_new(state)", &[1], Gives::Nothing, "ends the journal and begins another"),
 ];
 

@@ -195,7 +195,8 @@ fn a_job_case_that_fails_says_which_call_was_another() {
     let other =
         job(JOB, "calls = [{ call = 'now' }, { call = 'exec', with = { probe = 'p1' } }]\nexpect = { end = 'done' }");
     assert_eq!(other.differences[0].what, "the call 2");
-    assert_eq!(other.differences[0].got, "exec(command: \"uptime\", probe: \"p0\")");
+    let got = &other.differences[0].got;
+    assert!(got.starts_with("exec(") && got.contains("probe: \"p0\"") && got.contains("\"uptime\""), "{got}");
     let left = job(
         JOB,
         "params = { n = 0 }\ncalls = [{ call = 'now' }, { call = 'random' }, { call = 'emit' }, { call = 'now' }]\nexpect = { end = 'done' }",
