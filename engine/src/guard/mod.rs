@@ -304,12 +304,11 @@ fn misfit(
     let text = files.get(info.file.as_str()).copied().unwrap_or_default();
     let faults = faults_of(&info.file, text, error, &format!("policy `{id}` does not fit the schema"));
     let faults = faults.into_iter().map(|fault| {
-        let (code, help) = match fault.line {
-            0 => (
-                "policy-impossible",
-                "the schema says which principals and resources an action has, and what they have",
-            ),
-            _ => ("policy-schema", "`policies/README.md` lists what a policy can speak of"),
+        let never = fault.message.contains("impossible") || fault.message.contains("applicable action");
+        let (code, help) = if never || fault.line == 0 {
+            ("policy-impossible", "the schema says which principals and resources an action has, and what they have")
+        } else {
+            ("policy-schema", "`policies/README.md` lists what a policy can speak of")
         };
         let help = fault.help.clone().unwrap_or_else(|| help.to_owned());
         fault.code(code).help(help)
