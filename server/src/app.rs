@@ -162,7 +162,7 @@ impl App {
         let vault = Vault::open(&data.join("server.key"), &clock)?;
         let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
         let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
-        tokio::spawn(writer);
+        let writing = tokio::spawn(writer);
         let (events, metrics) = (Events::new(clock.now()), Metrics::new());
         let source = Source::of(config)?;
         let mode = config.bundles.activate;
@@ -178,7 +178,12 @@ impl App {
         let policy = Policy::open(needs).await?;
         let limits = limits_of(config);
         let needs = identity::Needs { clock, db, ledger, vault, bundle: policy.watch(), limits };
-        Ok(Identity::open(needs, data).await?.recover(name).await?)
+        let identity = Identity::open(needs, data).await?;
+        let link = identity.recover(name).await;
+        // The folder is free again when the log's writer has gone, which it does with the last handle.
+        drop((identity, policy));
+        writing.await?;
+        link.map_err(anyhow::Error::from)
     }
 
     fn start(&self) {
