@@ -219,6 +219,7 @@ pub struct Registered {
 }
 
 #[derive(ApiResponse)]
+#[expect(clippy::large_enum_variant, reason = "it lives for one answer, and the large one is the usual one")]
 pub enum IndexAnswer {
     #[oai(status = 200)]
     New(Json<FleetIndex>, #[oai(header = "ETag")] String),

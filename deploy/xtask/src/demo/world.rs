@@ -173,8 +173,14 @@ impl World {
     /// Where a reader goes on, with what they need for it.
     pub fn way_on(&self) -> String {
         let Self { folder, fingerprint, binaries, .. } = self;
+        // It works once, and only until somebody has chosen a password; a kept folder may know one already.
+        let link = fs::read_to_string(folder.join("server/setup.link")).ok();
+        let web = link.map_or_else(
+            || self.url(),
+            |token| format!("{}/setup#{}   (once: choose a name and a password)", self.url(), token.trim()),
+        );
         format!(
-            "web      {url}\nAPI      {url}/docs\nlogs     {logs}\n\nexport LEGATOR_SERVER={url}\nexport LEGATOR_FINGERPRINT={fingerprint}\nexport XDG_STATE_HOME={state}\nexport LEGATOR_API_KEY=$(cat {key})\n{ctl} run web-1 -- uptime",
+            "web      {web}\nAPI      {url}/docs\nlogs     {logs}\n\nexport LEGATOR_SERVER={url}\nexport LEGATOR_FINGERPRINT={fingerprint}\nexport XDG_STATE_HOME={state}\nexport LEGATOR_API_KEY=$(cat {key})\n{ctl} run web-1 -- uptime",
             url = self.url(),
             logs = self.logs().display(),
             key = folder.join("server/admin.key").display(),
@@ -274,6 +280,9 @@ mod tests {
         assert_eq!(said, serde_json::json!({"key": "key-of-ben", "pin": "pin"}));
         assert!(world.way_on().contains("https://127.0.0.1:1"));
         assert!(!world.way_on().contains("key-of-admin"), "a key is pointed to, not printed");
+        assert!(!world.way_on().contains("/setup#"), "who has a password needs no link");
+        fs::write(folder.path().join("server/setup.link"), "once\n").unwrap();
+        assert!(world.way_on().contains("https://127.0.0.1:1/setup#once "), "{}", world.way_on());
         let ids = [world.server_id(), world.probe_id("web-1").unwrap()];
         drop(world);
         assert!(ids.iter().all(|id| !Path::new(&format!("/proc/{id}")).exists()));

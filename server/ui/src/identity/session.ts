@@ -19,15 +19,24 @@ export const useLapsed = () => useSyncExternalStore((tell) => (watchers.add(tell
 
 /** After a sign-in everything that was refused is asked again. */
 export function signedIn() {
+  const before = client.getQueryData(q.me().queryKey)?.id;
   set(false);
   live.retry();
   void client.invalidateQueries();
+  if (before === undefined) return;
+  // Somebody else at the same browser must not see what the one before them saw or wrote.
+  void client.fetchQuery({ ...q.me(), staleTime: 0 }).then((me) => { if (me.id !== before) leave(window.location.pathname); }, () => undefined);
+}
+
+function leave(to: string) {
+  sessionStorage.clear();
+  client.clear();
+  window.location.assign(to);
 }
 
 /** After a sign-out nothing of the person stays in memory. */
 export function signedOut() {
-  client.clear();
-  window.location.assign('/');
+  leave('/');
 }
 
 /**
