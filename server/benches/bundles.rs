@@ -2,6 +2,7 @@
 //!
 //! The server is the real binary on SQLite (`synchronous=FULL`). `cargo bench -p legator-server --bench bundles`.
 
+#[expect(dead_code, reason = "the measurements share one world, and this one has no probes")]
 mod world;
 
 use std::collections::BTreeMap;

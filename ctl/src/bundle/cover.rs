@@ -53,7 +53,7 @@ impl Cover {
         if let Some(path) = &self.lcov {
             std::fs::write(path, coverage.lcov()).map_err(failed_to_write(path))?;
         }
-        let wanted = self.fail_under.or_else(|| gate.clauses);
+        let wanted = self.fail_under.or(gate.clauses);
         let enough = coverage.clauses().reaches(wanted.unwrap_or_default())
             && coverage.scripts().reaches(wanted.unwrap_or_default());
         let ok = enough && coverage.failed_cases == 0;

@@ -45,7 +45,7 @@ impl Fmt {
                 Err(fault) => failed.push(fault.to_string()),
             }
         }
-        let ok = failed.is_empty() && !(self.check && !changed.is_empty());
+        let ok = failed.is_empty() && (!self.check || changed.is_empty());
         screen.either(&json!({ "ok": ok, "changed": changed, "failed": failed }), || {
             for path in &changed {
                 screen.data(&format!("{} {path}", if self.check { "would change" } else { "laid out" }));

@@ -41,7 +41,7 @@ impl TryMutants {
         let trial = Trial { filter: &self.filter, threads: loaded::threads(), progress: &progress };
         let mutants = Mutants::of(&bundle, &trial, self.search);
         drop(bar);
-        let wanted = self.fail_under.or_else(|| gate.mutants);
+        let wanted = self.fail_under.or(gate.mutants);
         let ok = mutants.reaches(wanted.unwrap_or_default()) && !failed;
         let (killed, all) = (mutants.killed(), mutants.mutants.len());
         let document = json!({
