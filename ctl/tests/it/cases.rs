@@ -20,7 +20,7 @@ fn bundle(folder: &Path, cases: &str) -> String {
 }
 
 #[test]
-fn test_says_how_many_cases_hold_and_writes_junit() {
+fn says_how_many_cases_hold_and_writes_junit() {
     let home = tempfile::tempdir().unwrap();
     let folder = bundle(home.path(), &(case("with a factor", true, "allow") + &case("without <one>", false, "deny")));
     let junit = home.path().join("out.xml");
@@ -36,7 +36,7 @@ fn test_says_how_many_cases_hold_and_writes_junit() {
 }
 
 #[test]
-fn test_shows_of_a_failing_case_what_was_expected_what_came_and_why() {
+fn shows_of_a_failing_case_what_was_expected_what_came_and_why() {
     let home = tempfile::tempdir().unwrap();
     let folder = bundle(home.path(), &case("wrong", false, "allow"));
     let junit = home.path().join("out.xml");

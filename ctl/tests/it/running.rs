@@ -397,7 +397,7 @@ fn makes_people_and_keys_with_an_end() {
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "lgk_secret\n"));
     let heard = fake.heard.lock().unwrap();
     let of = |n: usize| serde_json::from_str::<Value>(&heard[n].body).unwrap();
-    assert_eq!(of(0), json!({ "name": "ben", "roles": ["operator"], "groups": [] }));
+    assert_eq!(of(0), json!({ "name": "ben", "roles": ["operator"], "groups": [], "invite": false }));
     assert!(chrono::DateTime::parse_from_rfc3339(of(1)["expires_at"].as_str().unwrap()).is_ok());
 }
 

@@ -40,7 +40,7 @@ pub fn check(root: &Path) -> Result<()> {
         .with_context(|| format!("cannot read `{DOCUMENT}`; `cargo xtask openapi` writes it"))?;
     let committed = serde_json::from_str(&committed).with_context(|| format!("`{DOCUMENT}` is not JSON"))?;
     let mut places = Vec::new();
-    differ("", &committed, &ask(root)?, &mut places);
+    differ("", &committed, &document(&ask(root)?)?, &mut places);
     if !places.is_empty() {
         let shown: Vec<&str> = places.iter().take(SHOWN).map(String::as_str).collect();
         bail!(
@@ -52,16 +52,18 @@ pub fn check(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// As the server prints it, in its own order.
 fn write(root: &Path) -> Result<()> {
-    let text = serde_json::to_string_pretty(&ask(root)?)? + "\n";
+    let text = ask(root)?;
+    document(&text)?;
     fs::write(root.join(DOCUMENT), text).with_context(|| format!("cannot write `{DOCUMENT}`"))
 }
 
 /// What the built server says of its API.
-fn ask(root: &Path) -> Result<Value> {
+fn ask(root: &Path) -> Result<String> {
     let said =
         process::run(Command::new(workspace::binary(root, "debug", "legator")).arg("openapi"), &|_| {})?.well()?;
-    document(&said.stdout)
+    Ok(said.stdout)
 }
 
 fn document(text: &str) -> Result<Value> {

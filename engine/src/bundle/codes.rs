@@ -67,6 +67,11 @@ pub const CODES: &[Code] = &[
         "The manifest says that the bundle is for other engines.",
         "Use one of that range, or widen it.",
     ),
+    error(
+        "links",
+        "A template is applied to what it does not fit, or is not there.",
+        "Apply it again, or take it back.",
+    ),
     error("manifest", "The manifest makes no sense.", "The message says what."),
     error("manifest-key", "The manifest has a key that nobody reads.", "Write the key that was meant."),
     error("manifest-second", "There are two manifests, and nobody knows which counts.", "Keep one, at the root."),
@@ -86,11 +91,6 @@ pub const CODES: &[Code] = &[
         "path-name",
         "A path does not mean the same file on every machine.",
         "Letters, digits and `-_.+@`, and no two that differ only in case.",
-    ),
-    error(
-        "links",
-        "A template is applied to what it does not fit, or is not there.",
-        "Apply it again, or take it back.",
     ),
     error("policy", "A policy makes no sense.", "The message says what."),
     error("policy-duplicate", "Two policies have one name.", "Give one another `@id`."),

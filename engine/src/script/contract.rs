@@ -114,7 +114,7 @@ impl Script<'_> {
             }
             let of_name = || defined.iter().filter(|def| def.name == entry.name);
             match of_name().find(|def| def.params.len() == entry.arity) {
-                Some(def) => self.ending(def, &body(ast, &defined, def), entry, faults),
+                Some(def) => self.ending(def, &body(self.text, ast, &defined, def), entry, faults),
                 None => {
                     let many = match entry.arity {
                         0 => "no parameter".to_owned(),
@@ -293,8 +293,14 @@ impl Script<'_> {
     }
 }
 
-/// The statements of a function. Rhai hands out where a body begins and ends, and the statements of all bodies.
-fn body(ast: &AST, defined: &[&ScriptFuncDef], def: &ScriptFuncDef) -> Vec<Stmt> {
+/// The statements of a function. Rhai hands out where a body begins and ends, and the statements of all bodies; of a
+/// closure without braces not even that, so it is known by the bar before it.
+fn body(text: &str, ast: &AST, defined: &[&ScriptFuncDef], def: &ScriptFuncDef) -> Vec<Stmt> {
+    let of_a_closure = |position: Position| {
+        let line = position.line().and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
+        let before: String = line.chars().take(position.position().unwrap_or(1) - 1).collect();
+        before.trim_end().ends_with('|')
+    };
     let place = |position: Position| (position.line(), position.position());
     let range = |it: &ScriptFuncDef| (place(it.body.start_position()), place(it.body.end_position()));
     let ours = range(def);
@@ -304,7 +310,7 @@ fn body(ast: &AST, defined: &[&ScriptFuncDef], def: &ScriptFuncDef) -> Vec<Stmt>
         if let [ASTNode::Stmt(statement)] = path {
             let at = place(statement.position());
             let within = |(begin, end): &(_, _)| *begin <= at && at <= *end;
-            if within(&ours) && !inner.iter().any(within) {
+            if within(&ours) && !inner.iter().any(within) && !of_a_closure(statement.position()) {
                 found.push((*statement).clone());
             }
         }

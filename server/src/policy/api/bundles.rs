@@ -9,8 +9,8 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use super::super::held::{Activations, Answer};
 use super::super::{Origin, OriginKind, Policy, PolicyFault, Publication, Wish, folder};
 use super::shown::{
-    ActivationHeld, ActivationList, ActivationOut, DifferenceOut, FileText, PublishedOut, RevisionDetail, RevisionList,
-    SourceOut,
+    ActivationHeld, ActivationList, ActivationOut, FileText, PublishedOut, RevisionDetail, RevisionDifferenceOut,
+    RevisionList, SourceOut,
 };
 use super::{Room, bundle};
 use crate::error::{Problem, json};
@@ -176,12 +176,12 @@ impl BundlesApi {
         caller: Authenticated,
         revision: Path<String>,
         other: Path<String>,
-    ) -> Result<Json<DifferenceOut>, Problem> {
+    ) -> Result<Json<RevisionDifferenceOut>, Problem> {
         self.activations.identity.permit::<ViewPolicies>(&caller.0, bundle()).await?;
         let from = self.policy().revision(&revision.0).await?.revision;
         let to = self.policy().revision(&other.0).await?.revision;
         let found = self.policy().diff(&from, &to).await?;
-        Ok(Json(DifferenceOut::of(from, to, found)))
+        Ok(Json(RevisionDifferenceOut::of(from, to, found)))
     }
 
     /// Puts a revision in force. Where policy wants other people's word, it waits for it.

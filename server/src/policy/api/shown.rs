@@ -212,7 +212,7 @@ pub struct PolicyChangeOut {
 
 /// What is different between two revisions.
 #[derive(Object)]
-pub struct DifferenceOut {
+pub struct RevisionDifferenceOut {
     from: String,
     to: String,
     files: Vec<FileChangeOut>,
@@ -312,7 +312,7 @@ impl SourceOut {
     }
 }
 
-impl DifferenceOut {
+impl RevisionDifferenceOut {
     pub fn of(from: String, to: String, found: Difference) -> Self {
         let file = |file: FileChange| FileChangeOut {
             path: file.path,
