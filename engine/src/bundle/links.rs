@@ -15,6 +15,10 @@ use crate::guard::policy;
 
 /// Where links stand: the author's own, and those that the server writes for people without git.
 pub(super) const LINKS: [&str; 2] = ["policies/links.toml", "policies/api/links.toml"];
+/// What a principal is, or is in.
+const PRINCIPALS: &[&str] = &["User", "ServiceAccount", "Agent", "Run", "Role", "Group"];
+/// What a probe is, or is in.
+const RESOURCES: &[&str] = &["Probe", "Tag", "Site", "Tenant"];
 const FOLDERS: [&str; 2] = ["policies/templates/", "policies/api/templates/"];
 
 /// A policy with something left to fill in.
@@ -164,6 +168,14 @@ impl Template {
                 (true, false) => return Err(format!("template `{}` wants a `{name}`", self.id)),
                 (false, true) => return Err(format!("template `{}` takes no `{name}`", self.id)),
                 _ => {}
+            }
+        }
+        // Cedar takes any entity here, and a policy on one that nothing is in would never apply.
+        for (given, known, name) in
+            [(&link.principal, PRINCIPALS, "principal"), (&link.resource, RESOURCES, "resource")]
+        {
+            if let Some(given) = given.as_ref().filter(|given| !known.contains(&given.kind.as_str())) {
+                return Err(format!("`{}` is no entity type of a `{name}`; one of {}", given.kind, known.join(", ")));
             }
         }
         let text = |linked: &Option<Linked>| match linked {

@@ -42,6 +42,8 @@ async fn a_template_that_is_applied_decides_at_once_and_the_ceiling_follows() {
     assert_eq!(ceiling(&world, "lab-1").await, "remediate");
     assert_eq!(applied(&ana.get("/api/v1/policies/templates").await.is(200), "observe-only"), Vec::<&str>::new());
     ana.run("lab-1", RESTART).await.is(200);
+    let bundle = admin.get("/api/v1/bundles/active").await.is(200);
+    assert_eq!((text(&bundle["origin"], "kind"), &bundle["passed"]), ("template", &json!(true)));
     admin.delete("/api/v1/probes/lab-1/apply-policy/observe-only").await.problem("not-found");
     admin.delete("/api/v1/probes/lab-1/apply-policy/remediate").await.is(200);
     assert_eq!(ceiling(&world, "lab-1").await, "destroy");
@@ -49,8 +51,6 @@ async fn a_template_that_is_applied_decides_at_once_and_the_ceiling_follows() {
     ana.post("/api/v1/probes/lab-1/apply-policy/diagnose", json!(null)).await.problem("forbidden");
     admin.post("/api/v1/probes/lab-1/apply-policy/nothing", json!(null)).await.problem("not-found");
     admin.post("/api/v1/probes/nobody/apply-policy/diagnose", json!(null)).await.problem("not-found");
-    let bundle = admin.get("/api/v1/bundles/active").await.is(200);
-    assert_eq!((text(&bundle["origin"], "kind"), &bundle["passed"]), ("template", &json!(true)));
     world.end().await;
 }
 
