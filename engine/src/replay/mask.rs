@@ -62,7 +62,7 @@ impl Kept {
         for (_, named) in bundle.guard.named() {
             kept.words.extend(named.words);
             // A fragment of one character is in nearly everything, and separators stay anyway.
-            kept.fragments.extend(named.fragments.into_iter().filter(|fragment| fragment.chars().count() > 1));
+            kept.fragments.extend(named.fragments.into_iter().filter(|fragment| !fragment.is_empty()));
         }
         for script in bundle.scripts() {
             kept.scripts.insert(hex::encode(Sha256::digest(&script.source)));
@@ -248,10 +248,7 @@ impl Blind {
     pub fn new(candidate: &Bundle, kept: &Kept) -> Self {
         let policies = candidate.guard.named().filter_map(|(n, named)| {
             let mut unkept = named.words.difference(&kept.words).chain(
-                named
-                    .fragments
-                    .iter()
-                    .filter(|fragment| fragment.chars().count() > 1 && !kept.fragments.contains(*fragment)),
+                named.fragments.iter().filter(|fragment| !fragment.is_empty() && !kept.fragments.contains(*fragment)),
             );
             let first = unkept.next()?.clone();
             Some((n, named.id, first))

@@ -7,7 +7,6 @@ mod webhook;
 
 use chrono::{DateTime, Utc};
 use legator_engine::{Effect, Fault, OtherKind, PolicyInfo, Resource, ScriptInfo};
-use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, Tags};
 
@@ -16,9 +15,9 @@ pub use self::templates::TemplatesApi;
 pub use self::webhook::WebhookApi;
 
 use super::{Policy, PolicyFault, Reload};
-use crate::error::{Problem, at, json};
+use crate::error::{Problem, json};
 use crate::identity::api::Authenticated;
-use crate::identity::{ActivateBundle, Identity, ViewPolicies};
+use crate::identity::{ActivateBundle, Identity};
 
 #[derive(Tags)]
 enum Room {
@@ -72,30 +71,6 @@ pub struct PolicyApi {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Room::Policies")]
 impl PolicyApi {
-    /// The live bundle with its policies and scripts.
-    #[oai(path = "/policies", method = "get", operation_id = "list_policies")]
-    async fn list(&self, caller: Authenticated) -> Result<Json<BundleOut>, Problem> {
-        self.identity.permit::<ViewPolicies>(&caller.0, bundle()).await?;
-        let (bundle, state) = (self.policy.bundle(), self.policy.state());
-        Ok(Json(BundleOut {
-            revision: bundle.revision().to_owned(),
-            source: self.policy.source().to_string(),
-            activated_at: at(state.active.at),
-            faults: state.faults.iter().map(json).collect(),
-            policies: bundle.policies().map(Into::into).collect(),
-            scripts: bundle.scripts().map(Into::into).collect(),
-        }))
-    }
-
-    /// One policy, by its `@id`.
-    #[oai(path = "/policies/:id", method = "get", operation_id = "get_policy")]
-    async fn get(&self, caller: Authenticated, id: Path<String>) -> Result<Json<PolicyOut>, Problem> {
-        self.identity.permit::<ViewPolicies>(&caller.0, bundle()).await?;
-        let live = self.policy.bundle();
-        let found = live.policies().find(|policy| policy.id == id.0);
-        found.map(|policy| Json(policy.into())).ok_or_else(|| Problem::not_found("policy", &id.0))
-    }
-
     /// Reads the source again now. A bundle with faults is refused with each of them, and the old one goes on.
     #[oai(path = "/policies/reload", method = "post", operation_id = "reload_policies")]
     async fn reload(&self, caller: Authenticated) -> Result<Json<Reloaded>, Problem> {

@@ -1,4 +1,4 @@
-//! Policies for people without git: templates applied to a probe or a tag, and policies of one's own.
+//! The policies that decide, and those for people without git: templates applied to a probe or a tag, and one's own.
 
 use legator_engine::Linked;
 use poem_openapi::param::{Path, Query};
@@ -10,8 +10,8 @@ use super::super::held::{Activations, Answer};
 use super::super::templates::Applied;
 use super::super::{PolicyFault, Wish};
 use super::bundles::ActivationAnswer;
-use super::{Room, bundle};
-use crate::error::Problem;
+use super::{BundleOut, PolicyOut, Room, bundle};
+use crate::error::{Problem, at, json};
 use crate::identity::api::Authenticated;
 use crate::identity::{Caller, ManageProbe, Permit, PublishBundle, ViewPolicies};
 
@@ -63,6 +63,30 @@ pub struct TemplatesApi {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Room::Policies")]
 impl TemplatesApi {
+    /// The live bundle with its policies and scripts.
+    #[oai(path = "/policies", method = "get", operation_id = "list_policies")]
+    async fn policies(&self, caller: Authenticated) -> Result<Json<BundleOut>, Problem> {
+        self.activations.identity.permit::<ViewPolicies>(&caller.0, bundle()).await?;
+        let (bundle, state) = (self.activations.policy.bundle(), self.activations.policy.state());
+        Ok(Json(BundleOut {
+            revision: bundle.revision().to_owned(),
+            source: self.activations.policy.source().to_string(),
+            activated_at: at(state.active.at),
+            faults: state.faults.iter().map(json).collect(),
+            policies: bundle.policies().map(Into::into).collect(),
+            scripts: bundle.scripts().map(Into::into).collect(),
+        }))
+    }
+
+    /// One policy, by its `@id`.
+    #[oai(path = "/policies/:id", method = "get", operation_id = "get_policy")]
+    async fn policy(&self, caller: Authenticated, id: Path<String>) -> Result<Json<PolicyOut>, Problem> {
+        self.activations.identity.permit::<ViewPolicies>(&caller.0, bundle()).await?;
+        let live = self.activations.policy.bundle();
+        let found = live.policies().find(|policy| policy.id == id.0);
+        found.map(|policy| Json(policy.into())).ok_or_else(|| Problem::not_found("policy", &id.0))
+    }
+
     /// The policy templates, and what each is applied to.
     #[oai(path = "/policies/templates", method = "get", operation_id = "list_policy_templates")]
     async fn list(&self, caller: Authenticated) -> Result<Json<TemplateList>, Problem> {
