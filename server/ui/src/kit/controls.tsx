@@ -20,7 +20,7 @@ export function Button({ look = 'plain', size = 'm', className = '', ...rest }: 
 }
 
 export function Kbd({ children }: { children: ReactNode }) {
-  return <kbd aria-hidden className="hidden rounded-s border border-current/30 px-1 text-meta leading-4 opacity-80 lg:inline-block">{children}</kbd>;
+  return <kbd aria-hidden className="hidden rounded-s border border-current/30 px-1 text-meta leading-4 lg:inline-block">{children}</kbd>;
 }
 
 const INPUT = 'w-full rounded-m border border-edge bg-bg px-3 placeholder:text-text3 aria-[invalid=true]:border-bad max-md:text-lead';
