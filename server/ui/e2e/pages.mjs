@@ -9,6 +9,8 @@ const PAGES = [
 ];
 
 export async function pages({ page, request }) {
+  // A colour that is on its way from one theme to the other is nobody's colour.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
   for (const [width, height] of [[1440, 900], [390, 844]]) {
     await page.setViewportSize({ width, height });
     for (const [name, path, ready] of [...PAGES, ['request', request ?? '/approvals', 'article']]) {
