@@ -82,6 +82,8 @@ impl App {
             vault: vault.clone(),
             bundle: policy.watch(),
             limits: limits_of(config),
+            providers: config.oidc.providers()?,
+            public_url: config.public_url.clone(),
         };
         let identity = Identity::open(needs, data).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
@@ -177,7 +179,16 @@ impl App {
         };
         let policy = Policy::open(needs).await?;
         let limits = limits_of(config);
-        let needs = identity::Needs { clock, db, ledger, vault, bundle: policy.watch(), limits };
+        let needs = identity::Needs {
+            clock,
+            db,
+            ledger,
+            vault,
+            bundle: policy.watch(),
+            limits,
+            providers: Vec::new(),
+            public_url: None,
+        };
         let identity = Identity::open(needs, data).await?;
         let link = identity.recover(name).await;
         // The folder is free again when the log's writer has gone, which it does with the last handle.

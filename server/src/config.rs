@@ -51,6 +51,13 @@ pub struct Config {
     #[command(flatten)]
     pub bundles: Bundles,
 
+    /// Address of this server as browsers know it (`https://legator.example`), where something in front changes it
+    #[arg(long, env = "LEGATOR_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    #[command(flatten)]
+    pub oidc: Oidc,
+
     /// Name of the audit log in its checkpoints; does not change once the log has begun
     #[arg(long, env = "LEGATOR_LOG_ORIGIN", default_value = "legator/audit")]
     pub log_origin: String,
@@ -115,6 +122,82 @@ pub struct Bundles {
     /// Known hosts for a repository over ssh; a host that is not in it is refused
     #[arg(long = "bundle-git-known-hosts", env = "LEGATOR_BUNDLE_GIT_KNOWN_HOSTS")]
     pub git_known_hosts: Option<PathBuf>,
+}
+
+/// An outside provider to sign in with; more are added with `legatorctl providers`.
+#[derive(Clone, Debug, Args)]
+pub struct Oidc {
+    /// Whether the provider of these options is offered; it is where `--oidc-provider-url` is given
+    #[arg(long = "oidc-enabled", env = "LEGATOR_OIDC_ENABLED")]
+    pub enabled: Option<bool>,
+
+    /// The provider's issuer, exactly as it writes it (OpenID Connect)
+    #[arg(long = "oidc-provider-url", env = "LEGATOR_OIDC_PROVIDER_URL")]
+    pub provider_url: Option<String>,
+
+    /// How the provider knows this server
+    #[arg(long = "oidc-client-id", env = "LEGATOR_OIDC_CLIENT_ID", default_value = "")]
+    pub client_id: String,
+
+    /// The secret that goes with it; better in the environment than on a command line that others can list
+    #[arg(long = "oidc-client-secret", env = "LEGATOR_OIDC_CLIENT_SECRET", hide_env_values = true)]
+    pub client_secret: Option<Word>,
+
+    /// Where the provider sends browsers back to, if not `/api/v1/auth/oidc/callback` of this server
+    #[arg(long = "oidc-redirect-url", env = "LEGATOR_OIDC_REDIRECT_URL")]
+    pub redirect_url: Option<String>,
+
+    /// What is asked for
+    #[arg(long = "oidc-scopes", env = "LEGATOR_OIDC_SCOPES", default_value = "openid email profile groups")]
+    pub scopes: String,
+
+    /// Claim whose values are mapped to roles and groups; a path with dots leads into objects
+    #[arg(long = "oidc-role-claim", env = "LEGATOR_OIDC_ROLE_CLAIM", default_value = "groups")]
+    pub role_claim: String,
+
+    /// Roles by value, as `value:role,value:role`
+    #[arg(long = "oidc-role-mapping", env = "LEGATOR_OIDC_ROLE_MAPPING", value_delimiter = ',')]
+    pub role_mapping: Vec<String>,
+
+    /// Groups by value, as `value:group,value:group`; `*` takes every value as it is
+    #[arg(long = "oidc-group-mapping", env = "LEGATOR_OIDC_GROUP_MAPPING", value_delimiter = ',')]
+    pub group_mapping: Vec<String>,
+
+    /// Role of everybody from there; empty for none
+    #[arg(long = "oidc-default-role", env = "LEGATOR_OIDC_DEFAULT_ROLE", default_value = "viewer")]
+    pub default_role: String,
+
+    /// Whether somebody new is made at their first sign-in
+    #[arg(long = "oidc-auto-create-users", env = "LEGATOR_OIDC_AUTO_CREATE_USERS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub auto_create_users: bool,
+
+    /// What the button says
+    #[arg(long = "oidc-provider-name", env = "LEGATOR_OIDC_PROVIDER_NAME", default_value = "single sign-on")]
+    pub provider_name: String,
+
+    /// Values of `amr` or `acr` that tell of a second factor
+    #[arg(long = "oidc-mfa-values", env = "LEGATOR_OIDC_MFA_VALUES", value_delimiter = ',', default_value = "mfa")]
+    pub mfa_values: Vec<String>,
+}
+
+impl Default for Oidc {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            provider_url: None,
+            client_id: String::new(),
+            client_secret: None,
+            redirect_url: None,
+            scopes: "openid email profile groups".to_owned(),
+            role_claim: "groups".to_owned(),
+            role_mapping: Vec::new(),
+            group_mapping: Vec::new(),
+            default_role: "viewer".to_owned(),
+            auto_create_users: true,
+            provider_name: "single sign-on".to_owned(),
+            mfa_values: vec!["mfa".to_owned()],
+        }
+    }
 }
 
 /// What a change of the source does.
@@ -188,6 +271,8 @@ impl Config {
             insecure_plain_http: false,
             bundle: None,
             bundles: Bundles { git_ref: "main".to_owned(), git_poll_s: 60, ..Bundles::default() },
+            public_url: None,
+            oidc: Oidc::default(),
             log_origin: "legator/audit".to_owned(),
             session_idle_s: 12 * 60 * 60,
             session_longest_s: 7 * 24 * 60 * 60,

@@ -21,6 +21,7 @@ use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
+use crate::identity::api::providers::ProvidersApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
 use crate::policy::api::{BundlesApi, PolicyApi, TemplatesApi, WebhookApi};
@@ -43,9 +44,13 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },
         events::EventsApi { events, identity: identity.clone() },
-        SessionsApi(identity.clone()),
-        IdentityApi(identity.clone()),
-        RightsApi(identity.clone()),
+        // Tuples of tuples, since one has room for sixteen.
+        (
+            SessionsApi(identity.clone()),
+            ProvidersApi(identity.clone()),
+            IdentityApi(identity.clone()),
+            RightsApi(identity.clone()),
+        ),
         house::HouseApi { app: app.clone(), metrics, identity },
     )
 }

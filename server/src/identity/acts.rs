@@ -79,6 +79,8 @@ acts! {
     ManageKeys => "manageKeys",
     /// Add people.
     ManageUsers => "manageUsers",
+    /// Say by which outside providers people sign in, and what those give.
+    ManageProviders => "manageProviders",
     /// See load and room.
     ViewCapacity => "viewCapacity",
 }

@@ -89,9 +89,36 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The session's cookie, under the name that fits the connection.
 pub fn cookie(request: &Request) -> Option<&str> {
-    let name = cookie_name(request);
+    cookie_called(request, cookie_name(request))
+}
+
+/// The cookie that tells which browser began to sign in by a provider.
+pub fn leaving_cookie(request: &Request) -> Option<&str> {
+    cookie_called(request, &leaving_name(request))
+}
+
+/// The header that gives a browser that cookie. Coming back is a step from another site, so it is `Lax`.
+pub fn remember_leaving(request: &Request, value: &str) -> String {
+    let name = leaving_name(request);
+    let secure = if name.starts_with(SECURE_COOKIE) { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=600{secure}")
+}
+
+fn leaving_name(request: &Request) -> String {
+    format!("{}-leaving", cookie_name(request))
+}
+
+/// Where this server is, as the browser knows it.
+pub fn origin(request: &Request, identity: &Identity) -> String {
+    match identity.public_url() {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("{}://{}", request.scheme(), host(request).unwrap_or("localhost")),
+    }
+}
+
+fn cookie_called<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     let lines = request.headers().get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut found = lines.flat_map(|line| line.split(';')).filter_map(|pair| {
+    let mut found = lines.flat_map(|line| line.split(';')).filter_map(move |pair| {
         let (key, value) = pair.trim().split_once('=')?;
         (key == name).then_some(value)
     });

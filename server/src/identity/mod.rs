@@ -10,6 +10,7 @@ mod directory;
 mod keys;
 mod link;
 mod name;
+pub mod oidc;
 mod password;
 mod people;
 mod rights;
@@ -67,6 +68,9 @@ struct Inner {
     throttle: Throttle,
     strangers: Trickle,
     mill: Mill,
+    providers: oidc::Providers,
+    /// This server's own address, where the one that a browser uses is not it.
+    public_url: Option<String>,
     /// One change of the directory at a time, so that none is lost.
     changing: tokio::sync::Mutex<()>,
     /// Uses up to here are on disk.
@@ -143,6 +147,10 @@ pub enum IdentityFault {
     NoKey(String),
     #[error("there is no session `{0}`")]
     NoSession(String),
+    #[error("there is no provider `{0}`")]
+    NoProvider(String),
+    #[error("nobody is connected as `{0}`")]
+    NoConnection(String),
     #[error("there is a person named `{0}` already")]
     NameTaken(String),
     #[error("`{wanted}` could be taken for `{there}`, who is there already")]
@@ -179,12 +187,15 @@ pub struct Needs {
     pub vault: Vault,
     pub bundle: watch::Receiver<Arc<Bundle>>,
     pub limits: SessionLimits,
+    /// Providers of the server's options.
+    pub providers: Vec<oidc::provider::Provider>,
+    pub public_url: Option<String>,
 }
 
 impl Identity {
     /// Loads everybody. `data` is the folder in which the setup link stands until it is used.
     pub async fn open(needs: Needs, data: &Path) -> Result<Self, IdentityFault> {
-        let Needs { clock, db, ledger, vault, bundle, limits } = needs;
+        let Needs { clock, db, ledger, vault, bundle, limits, providers, public_url } = needs;
         let directory = store::load(&db).await?;
         let sessions = Sessions::new(store::sessions(&db).await?);
         let inner = Inner {
@@ -201,9 +212,18 @@ impl Identity {
             throttle: Throttle::default(),
             strangers: Trickle::default(),
             mill: Mill::default(),
+            providers: oidc::Providers::default(),
+            public_url,
             changing: tokio::sync::Mutex::default(),
         };
-        Ok(Self(Arc::new(inner)))
+        let identity = Self(Arc::new(inner));
+        identity.load_providers(providers).await?;
+        Ok(identity)
+    }
+
+    /// This server's own address, where it was told one.
+    pub fn public_url(&self) -> Option<&str> {
+        self.0.public_url.as_deref()
     }
 
     /// The first administrator with a key, if nobody is there yet.

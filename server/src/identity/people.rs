@@ -273,7 +273,7 @@ impl Identity {
     }
 
     /// A role that no policy speaks of is a slip of the pen.
-    fn check_roles(&self, roles: &BTreeSet<String>) -> Result<(), IdentityFault> {
+    pub(super) fn check_roles(&self, roles: &BTreeSet<String>) -> Result<(), IdentityFault> {
         let known = self.roles_of_policies();
         match roles.iter().find(|role| !known.contains(*role)) {
             None => Ok(()),
@@ -308,7 +308,7 @@ impl Identity {
     }
 }
 
-fn refuse_look_alikes(directory: &Directory, name: &str) -> Result<(), IdentityFault> {
+pub(super) fn refuse_look_alikes(directory: &Directory, name: &str) -> Result<(), IdentityFault> {
     let folded = name::folded(name);
     for person in directory.people.values() {
         if name::folded(&person.name) == folded {

@@ -310,7 +310,7 @@ impl Identity {
         self.0.sessions.of(person).iter().map(|session| session.id).collect()
     }
 
-    fn too_many(&self, person: UserId) -> Vec<SessionId> {
+    pub(super) fn too_many(&self, person: UserId) -> Vec<SessionId> {
         let mut all = self.0.sessions.of(person);
         all.sort_by_key(|session| std::cmp::Reverse(session.seen_at()));
         all.iter().skip(MOST_SESSIONS - 1).map(|session| session.id).collect()

@@ -30,12 +30,14 @@ pub fn operations(document: &Value) -> Vec<Operation> {
 /// it goes. Who signs in has no session yet, and who signs out may have none any more.
 const OPEN: &[&str] = &[
     "choose_password",
+    "finish_provider_sign_in",
     "get_auth_state",
     "get_health",
     "get_version",
     "register_probe",
     "sign_in",
     "sign_out",
+    "start_provider_sign_in",
     "tell_bundle_webhook",
 ];
 
@@ -46,6 +48,7 @@ fn body(operation: &str) -> Value {
         "decide_approval" => json!({ "decision": "approve" }),
         "create_token" => json!({ "name": "t", "ttl_s": 0 }),
         "create_user" => json!({ "name": "", "roles": [] }),
+        "put_provider" => json!({ "name": "", "issuer": "", "client_id": "" }),
         "create_key" => json!({ "user": "nobody", "name": "k" }),
         "change_user" => json!({}),
         "set_group" => json!({ "members": ["nobody"] }),

@@ -28,6 +28,12 @@ mod identity_people;
 #[cfg(test)]
 mod identity_sessions;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
+mod oidc_provider;
+#[cfg(test)]
+mod oidc_real;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod queue;

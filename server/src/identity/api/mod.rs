@@ -1,5 +1,6 @@
 //! The room's API: people and keys here, sessions in `sessions.rs`, roles and groups in `rights.rs`.
 
+pub mod providers;
 pub mod rights;
 pub mod sessions;
 
@@ -316,9 +317,11 @@ impl From<IdentityFault> for Problem {
                 let summary = decision.rationale.summary.clone();
                 Problem::new("forbidden", detail).help(summary).decision(crate::error::json(&*decision))
             }
-            IdentityFault::NoPerson(_) | IdentityFault::NoKey(_) | IdentityFault::NoSession(_) => {
-                Problem::new("not-found", detail)
-            }
+            IdentityFault::NoPerson(_)
+            | IdentityFault::NoKey(_)
+            | IdentityFault::NoSession(_)
+            | IdentityFault::NoProvider(_)
+            | IdentityFault::NoConnection(_) => Problem::new("not-found", detail),
             IdentityFault::NameTaken(_)
             | IdentityFault::LooksLike { .. }
             | IdentityFault::Conflict(_)

@@ -18,9 +18,16 @@ pub struct AuthState {
     /// Nobody has a password yet: the first administrator opens the link that the server printed.
     setup_needed: bool,
     /// Outside providers to sign in with.
-    providers: Vec<String>,
+    providers: Vec<ProviderOffer>,
     /// Whether this request came with a session that is good.
     signed_in: bool,
+}
+
+/// A provider to sign in with, at `GET /api/v1/auth/oidc/{id}/start`.
+#[derive(Object)]
+pub struct ProviderOffer {
+    id: String,
+    name: String,
 }
 
 /// A password chosen by a one-time link.
@@ -62,9 +69,18 @@ pub enum WithSession<T: poem_openapi::types::ToJSON + Send + Sync> {
 
 #[derive(ApiResponse)]
 pub enum SignedOut {
+    /// The browser forgets its session, and goes on to sign out at the provider that it came by.
+    #[oai(status = 200)]
+    GoOn(Json<SignOutThere>, #[oai(header = "Set-Cookie")] String),
     /// The browser forgets its session.
     #[oai(status = 204)]
     Out(#[oai(header = "Set-Cookie")] String),
+}
+
+#[derive(Object)]
+pub struct SignOutThere {
+    /// Where to go with the browser.
+    sign_out_at: String,
 }
 
 /// Who I am, and what I may do.
@@ -157,7 +173,8 @@ impl SessionsApi {
     #[oai(path = "/auth/state", method = "get", operation_id = "get_auth_state")]
     async fn state(&self, request: &Request) -> Result<Json<AuthState>, Problem> {
         let signed_in = cookie(request).is_some_and(|cookie| self.0.recognize_session(cookie).is_some());
-        Ok(Json(AuthState { setup_needed: self.0.needs_setup(), providers: Vec::new(), signed_in }))
+        let providers = self.0.offered().into_iter().map(|(id, name)| ProviderOffer { id, name }).collect();
+        Ok(Json(AuthState { setup_needed: self.0.needs_setup(), providers, signed_in }))
     }
 
     /// Chooses a password by a one-time link, and signs in: the first administrator, who was invited, who was reset.
@@ -191,7 +208,14 @@ impl SessionsApi {
     async fn sign_out(&self, request: &Request) -> Result<SignedOut, Problem> {
         if let Some(cookie) = cookie(request) {
             from_here(request, true)?;
+            let there = match self.0.session_of_cookie(cookie) {
+                Some(session) => self.0.leave_address(session.id).await?,
+                None => None,
+            };
             self.0.sign_out(cookie).await?;
+            if let Some(sign_out_at) = there {
+                return Ok(SignedOut::GoOn(Json(SignOutThere { sign_out_at }), forget(request)));
+            }
         }
         Ok(SignedOut::Out(forget(request)))
     }
