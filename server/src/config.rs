@@ -1,6 +1,6 @@
 //! What the server is told at its start. Every option has an environment variable; nothing has to be given.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -69,6 +69,26 @@ pub struct Config {
     /// Seconds after which a session ends, whatever happens
     #[arg(long, env = "LEGATOR_SESSION_LONGEST_S", default_value_t = 7 * 24 * 60 * 60, value_parser = clap::value_parser!(u32).range(60..))]
     pub session_longest_s: u32,
+
+    /// Requests a second that one person, program or model may make, with all their keys together; 0 is without a bound
+    #[arg(long, env = "LEGATOR_RATE_PER_S", default_value_t = 100)]
+    pub rate_per_s: u32,
+
+    /// Requests that they may make at once
+    #[arg(long, env = "LEGATOR_RATE_BURST", default_value_t = 1_000)]
+    pub rate_burst: u32,
+
+    /// Requests a second that are answered to one address without a good credential; 0 is without a bound
+    #[arg(long, env = "LEGATOR_STRANGER_RATE_PER_S", default_value_t = 10)]
+    pub stranger_rate_per_s: u32,
+
+    /// Such requests at once
+    #[arg(long, env = "LEGATOR_STRANGER_RATE_BURST", default_value_t = 200)]
+    pub stranger_rate_burst: u32,
+
+    /// Network of proxies whose `X-Forwarded-For` is believed (`10.0.0.0/8`); may be repeated
+    #[arg(long = "trusted-proxy", env = "LEGATOR_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
 
     /// Write logs as JSON
     #[arg(long, env = "LEGATOR_LOG_JSON")]
@@ -219,6 +239,47 @@ impl Activate {
     }
 }
 
+/// A network of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    first: IpAddr,
+    /// Bits that all its addresses share.
+    shared: u8,
+}
+
+impl Network {
+    pub const fn is_everything(&self) -> bool {
+        self.shared == 0
+    }
+
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let cut = |bits: u128, width: u8| bits.checked_shr(u32::from(width - self.shared)).unwrap_or_default();
+        match (self.first, address.to_canonical()) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => {
+                cut(first.to_bits().into(), 32) == cut(address.to_bits().into(), 32)
+            }
+            (IpAddr::V6(first), IpAddr::V6(address)) => cut(first.to_bits(), 128) == cut(address.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+impl std::str::FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fault = || format!("`{text}` is no network; write it as `10.0.0.0/8`");
+        let (address, shared) = match text.trim().split_once('/') {
+            Some((address, shared)) => (address, Some(shared)),
+            None => (text.trim(), None),
+        };
+        let first: IpAddr = address.parse().map_err(|_| fault())?;
+        let whole = if first.is_ipv4() { 32 } else { 128 };
+        let shared = shared.map_or(Ok(whole), |shared| shared.parse().map_err(|_| fault()))?;
+        if shared > whole { Err(fault()) } else { Ok(Self { first, shared }) }
+    }
+}
+
 /// A secret that was given on the way in; it does not show.
 #[derive(Clone)]
 pub struct Word(String);
@@ -276,7 +337,31 @@ impl Config {
             log_origin: "legator/audit".to_owned(),
             session_idle_s: 12 * 60 * 60,
             session_longest_s: 7 * 24 * 60 * 60,
+            rate_per_s: 0,
+            rate_burst: 0,
+            stranger_rate_per_s: 0,
+            stranger_rate_burst: 0,
+            trusted_proxies: Vec::new(),
             log_json: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_its_addresses_and_no_others() {
+        let holds = |network: &str, address: &str| network.parse::<Network>().unwrap().holds(address.parse().unwrap());
+        assert!(holds("10.0.0.0/8", "10.255.0.1") && !holds("10.0.0.0/8", "11.0.0.1"));
+        assert!(holds("127.0.0.1", "127.0.0.1") && !holds("127.0.0.1", "127.0.0.2"));
+        assert!(holds("10.0.0.0/8", "::ffff:10.0.0.1"), "the same address in its other dress");
+        assert!(holds("2001:db8::/32", "2001:db8::1") && !holds("2001:db8::/32", "2001:db9::1"));
+        assert!(holds("0.0.0.0/0", "8.8.8.8") && !holds("0.0.0.0/0", "2001:db8::1"));
+        assert!(holds("::/0", "2001:db8::1"));
+        for bad in ["", "x", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
         }
     }
 }

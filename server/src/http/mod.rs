@@ -3,6 +3,7 @@
 mod events;
 mod house;
 mod listen;
+mod rotation;
 mod shape;
 mod socket;
 mod stream;
@@ -21,6 +22,8 @@ use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
+use crate::identity::api::devices::DevicesApi;
+use crate::identity::api::passkeys::PasskeysApi;
 use crate::identity::api::providers::ProvidersApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
@@ -48,9 +51,12 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         (
             SessionsApi(identity.clone()),
             ProvidersApi(identity.clone()),
+            PasskeysApi(identity.clone()),
+            DevicesApi(identity.clone()),
             IdentityApi(identity.clone()),
             RightsApi(identity.clone()),
         ),
+        rotation::RotationApi { rotation: app.rotation.clone(), identity: identity.clone() },
         house::HouseApi { app: app.clone(), metrics, identity },
     )
 }

@@ -77,6 +77,8 @@ acts! {
     WatchEvents => "watchEvents",
     /// Make and end API keys.
     ManageKeys => "manageKeys",
+    /// Turn the server's own keys.
+    TurnKeys => "turnKeys",
     /// Add people.
     ManageUsers => "manageUsers",
     /// Say by which outside providers people sign in, and what those give.

@@ -10,6 +10,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use super::passkey::proof::Place;
 use super::{Caller, Identity, Opened, Visitor};
 use crate::error::Problem;
 
@@ -74,10 +75,14 @@ async fn caller(request: &Request) -> Result<Caller, Problem> {
     } else {
         None
     };
-    found.ok_or_else(|| {
-        Problem::new("unauthenticated", "no valid credential came with the request")
-            .help("sign in, or send `Authorization: Bearer <API key>`; `legatorctl login` keeps either for you")
-    })
+    let Some(caller) = found else {
+        // Only who is refused is counted by address: many people may share one.
+        identity.spend_address(visitor(request).address)?;
+        return Err(Problem::new("unauthenticated", "no valid credential came with the request")
+            .help("sign in, or send `Authorization: Bearer <API key>`; `legatorctl login` keeps either for you"));
+    };
+    identity.spend(&caller)?;
+    Ok(caller)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -106,6 +111,17 @@ pub fn remember_leaving(request: &Request, value: &str) -> String {
 
 fn leaving_name(request: &Request) -> String {
     format!("{}-leaving", cookie_name(request))
+}
+
+/// Where a passkey is for: this very origin, and its host.
+pub fn place(request: &Request, identity: &Identity) -> Place {
+    let origin = origin(request, identity);
+    let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
+    let rp_id = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    Place { rp_id: rp_id.to_owned(), origin: origin.clone() }
 }
 
 /// Where this server is, as the browser knows it.
@@ -169,6 +185,14 @@ pub fn visitor(request: &Request) -> Visitor {
     let address = match &request.remote_addr().0 {
         Addr::SocketAddr(address) => address.ip().to_canonical(),
         _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    };
+    let address = match request.data::<Identity>() {
+        None => address,
+        Some(identity) => {
+            let mut lines = request.headers().get_all("x-forwarded-for").iter();
+            // Several lines are one list, of which the last is the nearest.
+            identity.behind(address, lines.next_back().and_then(|line| line.to_str().ok()))
+        }
     };
     let agent = request.header(header::USER_AGENT).unwrap_or_default();
     Visitor { address, agent: agent.chars().filter(|c| !c.is_control()).take(LONGEST_AGENT).collect() }

@@ -29,6 +29,9 @@ pub fn operations(document: &Value) -> Vec<Operation> {
 /// What needs no key: a machine that enrolls brings a token, a repository signs its calls, and a monitor only asks how
 /// it goes. Who signs in has no session yet, and who signs out may have none any more.
 const OPEN: &[&str] = &[
+    "ask_device_sign_in",
+    "begin_device_sign_in",
+    "challenge_passkey",
     "choose_password",
     "finish_provider_sign_in",
     "get_auth_state",
@@ -36,6 +39,7 @@ const OPEN: &[&str] = &[
     "get_version",
     "register_probe",
     "sign_in",
+    "sign_in_with_passkey",
     "sign_out",
     "start_provider_sign_in",
     "tell_bundle_webhook",
@@ -55,6 +59,12 @@ fn body(operation: &str) -> Value {
         "choose_password" => json!({ "token": "lgl_x", "password": "" }),
         "sign_in" => json!({ "name": "", "password": "" }),
         "change_password" => json!({ "old": "", "new": "" }),
+        "confirm_passkey" => json!({ "name": "", "client_data": "", "attestation": "" }),
+        "sign_in_with_passkey" => json!({ "id": "", "client_data": "", "authenticator_data": "", "signature": "" }),
+        "step_up" | "rotate_key" => json!({}),
+        "begin_device_sign_in" => json!({ "client": "" }),
+        "ask_device_sign_in" => json!({ "device_code": "" }),
+        "answer_device_sign_in" => json!({ "decision": "deny" }),
         "confirm_totp" => json!({ "code": "" }),
         "set_probe_tags" => json!({ "tags": [""] }),
         "cancel_command" => json!({ "reason": "" }),
@@ -97,6 +107,7 @@ async fn no_operation_answers_without_a_key_but_for_those_that_are_meant_to() {
             ("{index}", "0".to_owned()),
             ("{name}", "x".to_owned()),
             ("{n}", "1".to_owned()),
+            ("{code}", "BCDFGHJK".to_owned()),
         ]),
     );
     let mut open = Vec::new();
@@ -142,7 +153,7 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             name if name.contains("approval") => crate::text(&held, "approval"),
             name if name.contains("command") && operation.path.contains("/commands/") => crate::text(&done, "id"),
             "delete_probe" => "spare-1",
-            "revoke_token" | "revoke_key" | "end_session" => "nothing",
+            "revoke_token" | "revoke_key" | "rotate_key" | "end_session" => "nothing",
             name if name.contains("user") => "nobody",
             "get_policy" | "delete_policy" => "no-self-approval",
             _ => "web-1",
@@ -157,6 +168,7 @@ async fn every_operation_answers_every_role_as_the_table_says() {
             ("{path}", "policies%2Froles.cedar".to_owned()),
             ("{policy}", "nothing".to_owned()),
             ("{n}", "1".to_owned()),
+            ("{code}", "BCDFGHJK".to_owned()),
         ]);
         write!(table, "{:34}", operation.name).unwrap();
         for person in &people {

@@ -20,6 +20,8 @@ mod crash;
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod enrollment;
 #[cfg(test)]
 mod identity;
@@ -35,6 +37,8 @@ mod oidc_provider;
 mod oidc_real;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod passkeys;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]

@@ -144,6 +144,7 @@ impl ProvidersApi {
         next: Query<Option<String>>,
         connect: Query<Option<bool>>,
     ) -> Result<SentOn, Problem> {
+        self.0.spend_address(visitor(request).address)?;
         let connects = match connect.0 {
             Some(true) => match cookie(request).and_then(|cookie| self.0.recognize_session(cookie)) {
                 Some(caller) => Some(caller),
@@ -178,6 +179,7 @@ impl ProvidersApi {
         /// Who answers (RFC 9207).
         iss: Query<Option<String>>,
     ) -> Result<SentOn, Problem> {
+        self.0.spend_address(visitor(request).address)?;
         let answer = Answer {
             code: code.0,
             state: state.0,

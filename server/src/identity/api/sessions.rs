@@ -47,6 +47,8 @@ pub struct SignIn {
     password: String,
     /// Six digits of the authenticator app, or a recovery code.
     code: Option<String>,
+    /// A passkey, as the second factor.
+    passkey: Option<super::passkeys::PasskeyProof>,
 }
 
 /// Somebody who is signed in now.
@@ -161,7 +163,9 @@ pub struct RecoveryCodes {
 /// What there is to sign in with.
 #[derive(Object)]
 pub struct TotpState {
+    /// Any: an authenticator app, or a passkey.
     second_factor: bool,
+    app: bool,
     recovery_codes_left: u64,
 }
 
@@ -181,6 +185,7 @@ impl SessionsApi {
     #[oai(path = "/auth/setup", method = "post", operation_id = "choose_password")]
     async fn setup(&self, request: &Request, body: Json<PasswordChoice>) -> Result<WithSession<SignedIn>, Problem> {
         from_here(request, false)?;
+        self.0.spend_address(visitor(request).address)?;
         let PasswordChoice { token, name, password } = body.0;
         let chosen = Chosen { link: token, name, password: Secret::new(password), from: visitor(request) };
         let opened = self.0.choose_password(chosen).await?;
@@ -191,11 +196,12 @@ impl SessionsApi {
     #[oai(path = "/auth/sign-in", method = "post", operation_id = "sign_in")]
     async fn sign_in(&self, request: &Request, body: Json<SignIn>) -> Result<WithSession<SignedIn>, Problem> {
         from_here(request, false)?;
-        let SignIn { name, password, code } = body.0;
+        self.0.spend_address(visitor(request).address)?;
+        let SignIn { name, password, code, passkey } = body.0;
         let attempt = Attempt {
             name,
             password: Secret::new(password),
-            code: code.filter(|code| !code.is_empty()).map(Secret::new),
+            factor: super::passkeys::factor(request, &self.0, code, passkey)?,
             from: visitor(request),
             old: cookie(request).map(str::to_owned),
         };
@@ -278,7 +284,8 @@ impl SessionsApi {
     async fn totp(&self, caller: Authenticated) -> Result<Json<TotpState>, Problem> {
         let (_, second_factor) = self.0.signs_in_with(&caller.0.person);
         let recovery_codes_left = self.0.n_recovery_codes(&caller.0).await?;
-        Ok(Json(TotpState { second_factor, recovery_codes_left }))
+        let app = self.0.has_app(&caller.0.person);
+        Ok(Json(TotpState { second_factor, app, recovery_codes_left }))
     }
 
     /// Begins a second factor: gives the secret for an authenticator app.
@@ -316,13 +323,18 @@ impl SessionsApi {
 }
 
 impl SessionsApi {
-    fn signed_in(&self, request: &Request, opened: &Opened) -> WithSession<SignedIn> {
-        let signed_in = SignedIn {
-            person: shown(&self.0, &opened.person),
+    pub(super) fn signed_in(&self, request: &Request, opened: &Opened) -> WithSession<SignedIn> {
+        WithSession::Done(Json(SignedIn::of(&self.0, opened)), remember(request, opened))
+    }
+}
+
+impl SignedIn {
+    pub(super) fn of(identity: &Identity, opened: &Opened) -> Self {
+        Self {
+            person: shown(identity, &opened.person),
             mfa: opened.session.mfa,
             expires_at: at(opened.session.expires_at),
-        };
-        WithSession::Done(Json(signed_in), remember(request, opened))
+        }
     }
 }
 

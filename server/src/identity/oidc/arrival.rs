@@ -195,6 +195,6 @@ impl Identity {
 }
 
 /// What a kept token is sealed under.
-pub(super) fn id_token_label(session: SessionId) -> String {
+pub(in crate::identity) fn id_token_label(session: SessionId) -> String {
     format!("id token {session}")
 }

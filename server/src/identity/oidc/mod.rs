@@ -8,8 +8,8 @@ mod keys;
 mod options;
 mod pending;
 pub mod provider;
-mod setup;
-mod store;
+pub(super) mod setup;
+pub(super) mod store;
 mod token;
 
 use std::collections::BTreeMap;

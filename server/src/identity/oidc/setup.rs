@@ -196,6 +196,7 @@ fn refuse_fixed(provider: Option<&Provider>) -> Result<(), IdentityFault> {
     }
 }
 
-fn label(id: &str) -> String {
+/// What a provider's secret is sealed under.
+pub(in crate::identity) fn label(id: &str) -> String {
     format!("provider {id}")
 }

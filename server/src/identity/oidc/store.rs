@@ -102,6 +102,22 @@ pub async fn session(db: &Db, session: SessionId) -> Result<Option<(String, Vec<
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }
 
+/// The sealed token of every session that came by a provider.
+pub async fn id_tokens(db: &Db) -> Result<Vec<(SessionId, Vec<u8>)>, DbFault> {
+    let rows = sqlx::query("SELECT session, id_token FROM identity_outside_session").fetch_all(db.reads()).await?;
+    let read = |row: &SqliteRow| {
+        let id: &str = row.try_get(0)?;
+        Ok((DbFault::column("identity_outside_session.session", id.parse())?, row.try_get(1)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+pub async fn reseal_session(connection: &mut SqliteConnection, id: SessionId, sealed: &[u8]) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE identity_outside_session SET id_token = ? WHERE session = ?");
+    update.bind(sealed).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
 fn read(row: &SqliteRow) -> Result<Outside, DbFault> {
     let person: &str = row.try_get(2)?;
     Ok(Outside {
