@@ -30,6 +30,8 @@ mod identity_people;
 #[cfg(test)]
 mod identity_sessions;
 #[cfg(test)]
+mod mutual_tls;
+#[cfg(test)]
 mod oidc;
 #[cfg(test)]
 mod oidc_provider;
@@ -47,6 +49,8 @@ mod refusals;
 mod replay;
 #[cfg(test)]
 mod road;
+#[cfg(test)]
+mod rotation;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 // The interface as people use it: Chromium, a real server, real probes. The last line says how many stories went well.
 import { join } from 'node:path';
 import { pages } from './pages.mjs';
+import { signingIn } from './signing-in.mjs';
 import { axe, browser, holds, same, shots, story, tally } from './teller.mjs';
 import { until, world } from './world.mjs';
 
@@ -306,6 +307,7 @@ try {
   }, ana);
 
   await pages({ page: ana, request });
+  await signingIn({ browser: b, world: w, shot });
 
   await story('nothing on the way broke a rule of the browser, opened a dialog or asked another origin', async () => same(b.loud.join('\n'), '', 'what was heard'));
 } catch (cause) {
