@@ -68,6 +68,7 @@ impl App {
         let policy = Policy::open(policy::Needs {
             source: Source::of(config)?,
             mode: config.bundles.activate,
+            signers: policy::signers(config.bundles.signers.as_deref())?,
             db: db.clone(),
             ledger: ledger.clone(),
             events: events.clone(),
@@ -169,6 +170,7 @@ impl App {
         let needs = policy::Needs {
             source,
             mode,
+            signers: Vec::new(),
             db: db.clone(),
             ledger: ledger.clone(),
             events,

@@ -13,8 +13,10 @@ mod bundles;
 mod bundles_crash;
 #[cfg(test)]
 mod bundles_git;
+mod bundles_remote;
 #[cfg(test)]
 mod bundles_templates;
+mod bundles_upload;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
