@@ -237,8 +237,7 @@ fn a_job_that_is_none_and_cases_without_a_script_are_refused() {
     assert!(fault(&end).message.contains("`over` is no end"));
 }
 
-const BACKUP: &str =
-    "[backup]\nlevel = \"observe\"\nobserve = \"status\"\n\n[backup.sub.run]\nlevel = \"remediate\"\neffects = \"service\"\n";
+const BACKUP: &str = "[backup]\nlevel = \"observe\"\nobserve = \"status\"\n\n[backup.sub.run]\nlevel = \"remediate\"\neffects = \"service\"\n";
 
 #[test]
 fn a_command_table_is_held_against_the_cases_beside_it() {

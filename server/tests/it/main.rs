@@ -24,6 +24,7 @@ mod data;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
+mod guide;
 mod identity;
 #[cfg(test)]
 mod identity_people;

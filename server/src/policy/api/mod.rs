@@ -128,7 +128,7 @@ impl From<PolicyFault> for Problem {
             }
             PolicyFault::Ambiguous(_) | PolicyFault::Invalid(_) => Problem::new("invalid", detail),
             PolicyFault::Unsigned(_) => Problem::new("bundle-refused", detail)
-                .help("build the archive with `legatorctl bundle build --sign KEY`; the server's `--bundle-signers` lists who may"),
+                .help("build the archive with `legatorctl bundle build --key FILE`; the server's `--bundle-signers` lists who may"),
             PolicyFault::Active(_) | PolicyFault::NoEarlier | PolicyFault::NotPinned => {
                 Problem::new("conflict", detail)
             }
