@@ -7,7 +7,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::super::held::{Activations, Answer};
-use super::super::{Origin, OriginKind, Policy, PolicyFault, Publication, Wish, folder};
+use super::super::{Origin, OriginKind, Overlay, Policy, PolicyFault, Publication, Wish};
 use super::shown::{
     ActivationHeld, ActivationList, ActivationOut, FileText, PublishedOut, RevisionDetail, RevisionDifferenceOut,
     RevisionList, SourceOut,
@@ -96,7 +96,9 @@ impl BundlesApi {
     ) -> Result<PublishedAnswer, Problem> {
         let permit = self.activations.identity.permit::<PublishBundle>(&caller.0, bundle()).await?;
         let BundleIn { files, base, remove, message } = body.0;
-        let (files, origin) = self.laid_over(files, base, remove).await?;
+        let (files, base) = self.policy().overlaid(Overlay { base, files, remove }).await?;
+        let origin = Origin::of(OriginKind::Upload);
+        let origin = if let Some(base) = base { origin.at(base) } else { origin };
         if check_only.0 {
             return Ok(PublishedAnswer::Known(Json(self.checked(&permit, files).await?)));
         }
@@ -224,29 +226,6 @@ impl BundlesApi {
             }),
             Err(fault) => Err(fault.into()),
         }
-    }
-
-    async fn laid_over(
-        &self,
-        files: BTreeMap<String, String>,
-        base: Option<String>,
-        remove: Vec<String>,
-    ) -> Result<(super::super::Files, Origin), Problem> {
-        let mut origin = Origin::of(OriginKind::Upload);
-        let mut all = super::super::Files::new();
-        if let Some(base) = base {
-            let base = self.policy().revision(&base).await?.revision;
-            all = self.policy().files(&base).await?;
-            origin = origin.at(base);
-        }
-        for path in &remove {
-            if all.remove(path).is_none() {
-                return Err(Problem::new("invalid", format!("the base has no file `{path}` to be left out")));
-            }
-        }
-        all.extend(files.into_iter().map(|(path, text)| (path, text.into_bytes())));
-        folder::bounded(&all).map_err(|why| Problem::new("invalid", why))?;
-        Ok((all, origin))
     }
 }
 
