@@ -14,7 +14,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use sha2::{Digest as _, Sha256};
 
-use self::group::{AskSeveral, GroupOut};
+use self::group::{AskSeveral, GroupForecast, GroupOut};
 use super::store::Query as Narrow;
 use super::{CommandFault, CommandRow, Idempotency, Intent, Output, Receipt, Road, State, hear};
 use crate::error::{Problem, at, json};
@@ -282,6 +282,16 @@ impl CommandApi {
     #[oai(path = "/commands", method = "post", operation_id = "run_command_on_several")]
     async fn run_on_several(&self, caller: Authenticated, body: Json<AskSeveral>) -> Result<Json<GroupOut>, Problem> {
         self.ask_several(&caller.0, body.0).await
+    }
+
+    /// Says what would be decided for several probes, without any of it happening.
+    #[oai(path = "/commands/simulate", method = "post", operation_id = "simulate_command_on_several")]
+    async fn simulate_several(
+        &self,
+        caller: Authenticated,
+        body: Json<AskSeveral>,
+    ) -> Result<Json<GroupForecast>, Problem> {
+        self.forecast(&caller.0, body.0).await
     }
 
     /// Lists commands, newest first.

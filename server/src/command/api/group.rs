@@ -10,7 +10,7 @@ use poem_openapi::payload::Json;
 use super::{Ask, CommandApi, Receipt, intent};
 use crate::error::Problem;
 use crate::fleet::Probe;
-use crate::identity::Caller;
+use crate::identity::{Caller, SimulateCommand};
 
 /// Probes that one request may name.
 const MOST_PROBES: usize = 1_000;
@@ -45,20 +45,74 @@ pub struct GroupResult {
     approval: Option<String>,
 }
 
+/// What would be decided for several probes, without any of it happening.
+#[derive(Object)]
+pub struct GroupForecast {
+    /// The command as a person would type it.
+    line: String,
+    total: usize,
+    /// How many probes have each outcome: `allow`, `hold`, `queue`, `deny`.
+    counts: BTreeMap<String, usize>,
+    /// In the order in which they were named.
+    results: Vec<ProbeForecast>,
+}
+
+#[derive(Object)]
+pub struct ProbeForecast {
+    probe: String,
+    probe_name: String,
+    outcome: String,
+    summary: String,
+    /// What the command is taken for there.
+    #[oai(skip_serializing_if_is_none)]
+    level: Option<String>,
+}
+
 impl CommandApi {
-    pub(super) async fn ask_several(&self, caller: &Caller, several: AskSeveral) -> Result<Json<GroupOut>, Problem> {
-        let AskSeveral { probes: named, ask } = several;
-        if named.is_empty() || named.len() > MOST_PROBES {
+    pub(super) async fn forecast(&self, caller: &Caller, several: AskSeveral) -> Result<Json<GroupForecast>, Problem> {
+        let AskSeveral { probes, ask } = several;
+        let probes = self.named(&probes)?;
+        for probe in &probes {
+            self.identity.permit::<SimulateCommand>(caller, self.resource(probe)).await?;
+        }
+        let intent = intent(caller, ask, None, "")?;
+        let line = intent.spec.line();
+        let mut results = Vec::with_capacity(probes.len());
+        let mut counts = BTreeMap::new();
+        for probe in probes {
+            let decision = self.road.simulate(intent.clone(), Arc::clone(&probe))?;
+            let outcome = decision.outcome.as_str().to_owned();
+            *counts.entry(outcome.clone()).or_default() += 1;
+            results.push(ProbeForecast {
+                probe: probe.id.to_string(),
+                probe_name: probe.name.clone(),
+                outcome,
+                summary: decision.rationale.summary.clone(),
+                level: decision.classification.as_ref().map(|said| said.level.to_string()),
+            });
+        }
+        Ok(Json(GroupForecast { line, total: results.len(), counts, results }))
+    }
+
+    /// Probes by id or name, each once.
+    fn named(&self, names: &[String]) -> Result<Vec<Arc<Probe>>, Problem> {
+        if names.is_empty() || names.len() > MOST_PROBES {
             return Err(Problem::new("invalid", format!("name 1 to {MOST_PROBES} probes; a tag reaches more")));
         }
         let mut seen = BTreeSet::new();
-        let mut probes = Vec::with_capacity(named.len());
-        for name in &named {
+        let mut probes = Vec::with_capacity(names.len());
+        for name in names {
             let probe = self.fleet.find(name)?;
             if seen.insert(probe.id) {
                 probes.push(probe);
             }
         }
+        Ok(probes)
+    }
+
+    pub(super) async fn ask_several(&self, caller: &Caller, several: AskSeveral) -> Result<Json<GroupOut>, Problem> {
+        let AskSeveral { probes, ask } = several;
+        let probes = self.named(&probes)?;
         self.ask_all(caller, ask, probes).await
     }
 
