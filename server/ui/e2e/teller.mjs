@@ -12,10 +12,11 @@ export const shots = process.env.LEGATOR_SHOTS ?? fileURLToPath(new URL('../../.
 mkdirSync(shots, { recursive: true });
 
 export const tally = { passed: 0, failed: 0, rules: 0 };
-const only = process.argv[2];
+/** Only stories whose names fit, and those that set the stage. */
+const only = process.argv[2] ? new RegExp(process.argv[2]) : undefined;
 
 export async function story(name, tell, page) {
-  if (only && !name.includes(only) && !name.startsWith('first start')) return;
+  if (only && !only.test(name) && !name.startsWith('first start')) return;
   const began = performance.now();
   try {
     await tell();

@@ -6,6 +6,7 @@ import { highlightSelectionMatches, searchKeymap } from '@codemirror/search';
 import { EditorState, type Range, RangeSet, StateEffect, StateField } from '@codemirror/state';
 import { Decoration, type DecorationSet, EditorView, gutter, GutterMarker, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers, WidgetType } from '@codemirror/view';
 import { useEffect, useRef } from 'react';
+import { revealed } from '../kit/inert';
 import { type Language, looks, spoken } from './look';
 
 export type Finding = { line: number; column: number; width: number; grade: string; message: string; help?: string | undefined };
@@ -19,7 +20,12 @@ class Said extends WidgetType {
     const grade = this.finding.grade === 'warning' ? 'warning' : 'error';
     const box = document.createElement('div');
     box.className = `cm-said cm-said-${grade}`;
-    const put = (tag: string, text: string) => { const el = document.createElement(tag); el.textContent = text; box.append(el); };
+    const put = (tag: string, text: string) => {
+      const el = document.createElement(tag);
+      // What the server puts between backticks is code, and what would not be seen is shown.
+      revealed(text).split('`').forEach((part, n) => { const piece = document.createElement(n % 2 ? 'code' : 'span'); piece.textContent = part; el.append(piece); });
+      box.append(el);
+    };
     put('b', grade === 'error' ? 'Error' : 'Warning');
     put('span', this.finding.message);
     if (this.finding.help) put('i', this.finding.help);

@@ -32,7 +32,7 @@ const theme = EditorView.theme({
   '.cm-hit': { backgroundColor: 'color-mix(in oklch, var(--accent) 9%, transparent)', boxShadow: 'inset 2px 0 0 var(--accent)' },
   '.cm-dim, .cm-dim span:not(.cm-note)': { color: 'var(--text3) !important', fontWeight: '400 !important' },
   '.cm-note': { marginLeft: '1.5ch', fontSize: '0.75rem', fontFamily: 'var(--font-sans)', whiteSpace: 'normal' },
-  '.cm-activeLine': { backgroundColor: 'color-mix(in oklch, var(--s3) 45%, transparent)' },
+  '.cm-activeLine': { backgroundColor: 'color-mix(in srgb, var(--s3) 45%, transparent)' },
   '.cm-activeLineGutter': { backgroundColor: 'transparent', color: 'var(--text)' },
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'color-mix(in oklch, var(--accent) 30%, transparent) !important' },
   '.cm-cursor': { borderLeftColor: 'var(--text)', borderLeftWidth: '2px' },

@@ -1,6 +1,6 @@
 // The frame of everything about the rules: which bundle decides, what is being changed, and the ways to look at it.
 import { useQuery } from '@tanstack/react-query';
-import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
+import { Link, Outlet } from '@tanstack/react-router';
 import { RotateCw, Undo2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { type Bundle, get, http } from '../api/client';
@@ -65,7 +65,7 @@ function DraftLine({ active }: { active: string }) {
         <span className="flex items-center gap-2"><Glyph tone="act" />Draft: {count(files.length, 'file')} changed{kept ? ', kept in this browser' : ''}</span>
         {!kept && <span className="flex items-center gap-1.5"><Glyph tone="warn" />This browser keeps nothing; publish or copy before you leave</span>}
         {over && <span className="flex flex-wrap items-center gap-x-2"><Glyph tone="warn" />It lies over <code>{draft.base.slice(0, 10)}</code>, and another bundle decides now. <button type="button" className="min-h-6 underline" onClick={() => void move()}>Lay it over that one</button></span>}
-        <Link to="/policies/changes" className="ml-auto min-h-6 underline">See what changes</Link>
+        <Link to="/policies/changes" className="ml-auto inline-flex min-h-6 items-center underline">See what changes</Link>
         <button type="button" className="min-h-6 underline" onClick={() => { const back = discard(); setClash(undefined); toast('The draft is discarded', back); }}>Discard</button>
       </p>
       {clash && (
@@ -84,16 +84,14 @@ const TABS = [
 ] as const;
 
 function TabLinks() {
-  const path = useRouterState({ select: (state) => state.location.pathname });
   const draft = useDraft();
   const may = useMay();
   return (
     <nav aria-label="Policies" className="shrink-0 overflow-x-auto border-b hair bg-s1 px-2 md:px-4">
       <ul className="flex gap-1">{TABS.filter(([, , needs]) => may(needs)).map(([to, label]) => {
-        const here = to === '/policies' ? path === to || path === `${to}/` : path.startsWith(to);
         const n = to === '/policies/changes' ? changed(draft).length : 0;
         return (
-          <li key={to} className="shrink-0"><Link to={to} aria-current={here ? 'page' : undefined} activeProps={{}}
+          <li key={to} className="shrink-0"><Link to={to} activeOptions={{ exact: to === '/policies', includeSearch: false }}
             className="-mb-px block border-b-2 border-transparent px-2.5 py-2 text-text2 hover:text-text aria-[current]:border-accent aria-[current]:text-text">{label}{n > 0 && <span className="ml-1.5 rounded-full bg-accent-solid px-1.5 text-meta font-semibold text-on-accent">{n}</span>}</Link></li>
         );
       })}</ul>
@@ -156,9 +154,4 @@ export function useActive(): Bundle {
   const bundle = useQuery(q.bundle());
   if (!bundle.data) throw new Error('the bundle is not there yet');
   return bundle.data;
-}
-
-export function useGo() {
-  const navigate = useNavigate();
-  return (file: string, line?: number) => void navigate({ to: '/policies', search: line ? { file, line } : { file } });
 }
