@@ -19,6 +19,8 @@ mod bundles_templates;
 mod crash;
 #[cfg(test)]
 mod data;
+
+mod drafts;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
@@ -37,6 +39,8 @@ mod refusals;
 mod replay;
 #[cfg(test)]
 mod road;
+
+mod several;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]

@@ -44,7 +44,7 @@ export async function browser() {
     /** Another person's browser: nothing is shared with the others. */
     async person(base, options = {}) {
       const context = await chrome.newContext({ baseURL: base, ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, ...options });
-      context.setDefaultTimeout(30_000);
+      context.setDefaultTimeout(Number(process.env.LEGATOR_PATIENCE ?? 30_000));
       if (process.env.LEGATOR_UI_FROM) await context.route(`${base}/**`, fromFolder(process.env.LEGATOR_UI_FROM));
       const page = await context.newPage();
       // A refusal that a page expects is on the console too; what a page threw never is expected.

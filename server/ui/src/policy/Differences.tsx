@@ -57,7 +57,7 @@ function Side({ title, decision, policies }: { title: string; decision: Decision
   const [word, tone] = outcome(decision.outcome.kind);
   return (
     <div className="min-w-0 grow basis-72">
-      <h4 className="text-meta text-text2">{title} · bundle <code>{decision.revision.slice(0, 10)}</code></h4>
+      <h3 className="text-meta text-text2">{title} · bundle <code>{decision.revision.slice(0, 10)}</code></h3>
       <p className="mt-0.5"><State tone={tone}>{title === 'Then' ? `Came to ${word}` : `Would ${word}`}</State></p>
       <p className="mt-0.5 break-words text-text2"><Prose>{decision.rationale.summary}</Prose></p>
       <ul className="mt-1 space-y-0.5">{decision.rationale.policies.map((policy) => <li key={policy.id} className="break-words"><code className={policies.includes(policy.id) ? 'font-semibold' : ''}>{policy.id}</code> <span className="text-text2">{policy.rationale}</span></li>)}

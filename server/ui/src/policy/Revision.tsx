@@ -75,7 +75,7 @@ export default function RevisionPage() {
               </div>
             </Section>
             {found.revision !== active.revision && <Section id="difference" title="What it would change" aside={<>from <code>{active.revision.slice(0, 10)}</code>, which decides now</>}><Difference from={active.revision} to={found.revision} /></Section>}
-            <Section id="files" title="Files" aside={count(found.files.length, 'file')}><ul className="columns-1 gap-8 md:columns-2">{found.files.map((file) => <li key={file.path} className="flex justify-between gap-3"><Link to="/policies" search={{ file: file.path, rev: found.revision }} className="mono min-w-0 truncate underline decoration-edge underline-offset-2">{file.path}</Link><span className="mono text-meta text-text2">{bytes(file.bytes)}</span></li>)}</ul></Section>
+            <Section id="files" title="Files" aside={count(found.files.length, 'file')}><ul className="columns-1 gap-8 md:columns-2">{found.files.map((file) => <li key={file.path} className="flex min-h-7 items-center justify-between gap-3 max-md:min-h-11"><Link to="/policies" search={{ file: file.path, rev: found.revision }} className="mono min-w-0 truncate py-0.5 underline decoration-edge underline-offset-2">{file.path}</Link><span className="mono text-meta text-text2">{bytes(file.bytes)}</span></li>)}</ul></Section>
           </>
         )}
       </Loaded>
