@@ -3,6 +3,7 @@
 mod events;
 mod house;
 mod listen;
+mod pack;
 mod shape;
 mod socket;
 mod stream;
@@ -23,7 +24,7 @@ use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
-use crate::policy::api::{BundlesApi, PolicyApi, TemplatesApi, WebhookApi};
+use crate::policy::api::{BundlesApi, CheckApi, PolicyApi, TemplatesApi, WebhookApi};
 use crate::replay::api::ReplayApi;
 use crate::timeline::api::TimelineApi;
 
@@ -35,10 +36,13 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         ApprovalsApi { approvals, identity: identity.clone() },
         FleetApi { fleet, identity: identity.clone() },
-        PolicyApi { policy: policy.clone(), identity: identity.clone() },
-        BundlesApi { activations: app.activations() },
-        TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
-        WebhookApi { policy },
+        (
+            PolicyApi { policy: policy.clone(), identity: identity.clone() },
+            BundlesApi { activations: app.activations() },
+            CheckApi::new(policy.clone(), identity.clone()),
+            TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
+            WebhookApi { policy },
+        ),
         ReplayApi { replays, identity: identity.clone() },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },

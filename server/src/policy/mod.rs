@@ -6,6 +6,7 @@ mod activate;
 pub mod api;
 mod ceilings;
 mod diff;
+mod draft;
 mod folder;
 mod follow;
 mod git;
@@ -36,6 +37,7 @@ use crate::telemetry::Metrics;
 
 pub use self::activate::Wish;
 pub use self::ceilings::{Ceilings, reconcile_ceilings};
+pub use self::draft::{Depth, Examined, Overlay};
 pub use self::git::{Git, GitFault, GitSettings};
 pub use self::held::{Activations, reconcile_activations};
 pub use self::publish::Draft as Publication;

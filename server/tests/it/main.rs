@@ -21,6 +21,8 @@ mod bundles_upload;
 mod crash;
 #[cfg(test)]
 mod data;
+
+mod drafts;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
@@ -40,6 +42,8 @@ mod refusals;
 mod replay;
 #[cfg(test)]
 mod road;
+
+mod several;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]

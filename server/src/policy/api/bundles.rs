@@ -7,7 +7,7 @@ use poem_openapi::payload::{Binary, Json};
 use poem_openapi::{ApiRequest, ApiResponse, Object, OpenApi};
 
 use super::super::held::{Activations, Answer};
-use super::super::{Origin, OriginKind, Policy, PolicyFault, Publication, Wish, folder};
+use super::super::{Origin, OriginKind, Overlay, Policy, PolicyFault, Publication, Wish};
 use super::shown::{
     ActivationHeld, ActivationList, ActivationOut, FileText, PublishedOut, RevisionDetail, RevisionDifferenceOut,
     RevisionList, SourceOut,
@@ -113,7 +113,9 @@ impl BundlesApi {
                     self.policy().takes_unsigned()?;
                 }
                 let BundleIn { files, base, remove, message: said } = body.0;
-                let (files, origin) = self.laid_over(files, base, remove).await?;
+                let (files, base) = self.policy().overlaid(Overlay { base, files, remove }).await?;
+                let origin = Origin::of(OriginKind::Upload);
+                let origin = if let Some(base) = base { origin.at(base) } else { origin };
                 (files, origin, said.or(message.0))
             }
             BundleUpload::Archive(body) => {
@@ -248,29 +250,6 @@ impl BundlesApi {
             }),
             Err(fault) => Err(fault.into()),
         }
-    }
-
-    async fn laid_over(
-        &self,
-        files: BTreeMap<String, String>,
-        base: Option<String>,
-        remove: Vec<String>,
-    ) -> Result<(super::super::Files, Origin), Problem> {
-        let mut origin = Origin::of(OriginKind::Upload);
-        let mut all = super::super::Files::new();
-        if let Some(base) = base {
-            let base = self.policy().revision(&base).await?.revision;
-            all = self.policy().files(&base).await?;
-            origin = origin.at(base);
-        }
-        for path in &remove {
-            if all.remove(path).is_none() {
-                return Err(Problem::new("invalid", format!("the base has no file `{path}` to be left out")));
-            }
-        }
-        all.extend(files.into_iter().map(|(path, text)| (path, text.into_bytes())));
-        folder::bounded(&all).map_err(|why| Problem::new("invalid", why))?;
-        Ok((all, origin))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rules that decide, to be read; `bundles.rs` has the revisions that they come from.
 
 mod bundles;
+mod check;
 mod shown;
 mod templates;
 mod webhook;
@@ -11,6 +12,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, Tags};
 
 pub use self::bundles::BundlesApi;
+pub use self::check::CheckApi;
 pub use self::templates::TemplatesApi;
 pub use self::webhook::WebhookApi;
 
