@@ -151,7 +151,7 @@ impl Bundle {
 
     /// Runs the cases that a trial takes. What has no case is only said where every case ran.
     pub fn try_cases(&self, trial: &Trial<'_>) -> Report {
-        let chosen: Vec<&Case> = self.cases.iter().filter(|case| trial.takes(&case.file, &case.name)).collect();
+        let chosen: Vec<&Case> = self.cases().filter(|case| trial.takes(&case.file, &case.name)).collect();
         let of_scripts: Vec<&ScriptCase> =
             self.script_cases.iter().filter(|case| trial.takes(&case.file, &case.name)).collect();
         let all = chosen.len() + of_scripts.len();

@@ -1,7 +1,5 @@
 //! Cases of alert rules and jobs: they stand next to their script, under its name (`disk.rhai`, `disk.cases.toml`).
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -11,7 +9,7 @@ use super::job::{JobCase, WrittenJob};
 use super::rows::{self, Tabular};
 use super::{Difference, ScriptCaseResult};
 use crate::Bundle;
-use crate::bundle::Fault;
+use crate::bundle::{Fault, Texts};
 
 /// One case, ready to be tried.
 #[derive(Clone)]
@@ -45,11 +43,7 @@ pub(crate) fn of_a_script(path: &str) -> bool {
 }
 
 /// Reads the cases of one file; `texts` are the bundle's files.
-pub(crate) fn parse_script(
-    file: &str,
-    text: &str,
-    texts: &BTreeMap<String, String>,
-) -> Result<Vec<ScriptCase>, Vec<Fault>> {
+pub(crate) fn parse_script(file: &str, text: &str, texts: &Texts) -> Result<Vec<ScriptCase>, Vec<Fault>> {
     if file.starts_with("scripts/alerts/") {
         return parse(file, text, texts, |written: WrittenAlert| written.ready().map(Kind::Alert));
     }
@@ -59,7 +53,7 @@ pub(crate) fn parse_script(
 fn parse<T: DeserializeOwned + Tabular>(
     file: &str,
     text: &str,
-    texts: &BTreeMap<String, String>,
+    texts: &Texts,
     ready: impl Fn(T) -> Result<Kind, String>,
 ) -> Result<Vec<ScriptCase>, Vec<Fault>> {
     let written: Written<T> = rows::read(file, text)?;
