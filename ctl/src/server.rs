@@ -25,6 +25,8 @@ pub struct Access {
     pub session: Option<String>,
     /// Send the key in the clear; for a server behind a proxy on a network of its own.
     pub plain_allowed: bool,
+    /// Look at this tenant alone.
+    pub tenant: Option<String>,
 }
 
 /// A server that can be asked.
@@ -91,6 +93,9 @@ impl Server {
         }
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
+        }
+        if let Some(tenant) = &self.access.tenant {
+            url.query_pairs_mut().append_pair("tenant", tenant);
         }
         url
     }

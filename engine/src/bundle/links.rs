@@ -19,7 +19,7 @@ pub(super) const LINKS: [&str; 2] = ["policies/links.toml", "policies/api/links.
 /// What a principal is, or is in.
 const PRINCIPALS: &[&str] = &["User", "ServiceAccount", "Agent", "Run", "Role", "Group"];
 /// What a probe is, or is in.
-const RESOURCES: &[&str] = &["Probe", "Tag", "Site", "Tenant"];
+const RESOURCES: &[&str] = &["Probe", "Tag", "Site", "Tenant", "Org"];
 const FOLDERS: [&str; 2] = ["policies/templates/", "policies/api/templates/"];
 
 /// A policy with something left to fill in.

@@ -129,6 +129,7 @@ impl Cases<'_> {
             ("probe", "site", "Site"),
             ("principal", "tenant", "Tenant"),
             ("probe", "tenant", "Tenant"),
+            ("probe", "org", "Org"),
         ] {
             let table = get(case, place).and_then(|value| value.get_ref().as_table());
             let Some(listed) = self.names.of(kind) else { continue };

@@ -7,6 +7,7 @@ use super::revision::{Files, How, files_digest};
 use super::source::Found;
 use super::{Mode, Policy, PolicyFault, Reload, Seen, trial};
 use crate::audit::Draft;
+use crate::events::Whose;
 use crate::identity::{ActivateBundle, Permit};
 
 impl Policy {
@@ -124,7 +125,7 @@ impl Policy {
     async fn say(&self, kind: &'static str, actor: &str, mut body: serde_json::Value) -> Result<(), PolicyFault> {
         body["source"] = self.source().to_string().into();
         let (at, revision) = (self.0.needs.clock.now(), self.bundle().revision().to_owned());
-        self.0.needs.events.publish(at, kind, revision.clone(), body.clone());
+        self.0.needs.events.publish(at, Whose::All, kind, revision.clone(), body.clone());
         self.0.needs.ledger.append(at, Draft::new(kind, actor, revision).body(body)).await?;
         Ok(())
     }

@@ -49,6 +49,8 @@ mod shadow;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod wire;
 
 /// A change: it waits for room, and on production for a person.
