@@ -22,6 +22,8 @@ mod crash;
 #[cfg(test)]
 mod data;
 
+#[cfg(test)]
+mod devices;
 mod drafts;
 #[cfg(test)]
 mod enrollment;
@@ -33,7 +35,15 @@ mod identity_people;
 #[cfg(test)]
 mod identity_sessions;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
+mod oidc_provider;
+#[cfg(test)]
+mod oidc_real;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod passkeys;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
