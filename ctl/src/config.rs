@@ -107,6 +107,7 @@ pub fn access(global: &Global) -> Result<Access, Failure> {
         session: same.and_then(|profile| profile.session.clone()),
         card: global.card(),
         plain_allowed: global.insecure_plain_http,
+        tenant: global.tenant.clone(),
         server,
     })
 }

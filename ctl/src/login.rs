@@ -55,6 +55,7 @@ impl Login {
             session: None,
             card: global.card(),
             plain_allowed: global.insecure_plain_http,
+            tenant: None,
         };
         access.fingerprint = trust(&access, screen).await?;
         match &self.name {

@@ -31,6 +31,7 @@ mod shells;
 mod span;
 mod sse;
 mod status;
+mod tenants;
 mod tokens;
 
 use std::process::ExitCode;
@@ -87,6 +88,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Deny(vote) => vote.obey(approvals::Choice::Deny, &server()?, screen).await,
         Command::Tokens(tokens) => tokens.obey(&server()?, screen).await,
         Command::Users(users) => users.obey(&server()?, screen).await,
+        Command::Tenants(tenants) => tenants.obey(&server()?, screen).await,
         Command::Keys(keys) => keys.obey(&server()?, screen).await,
         Command::Providers(providers) => providers.obey(&server()?, screen).await,
         Command::Audit(audit) => audit.obey(server, screen).await,

@@ -3,6 +3,7 @@
 mod events;
 mod house;
 mod listen;
+mod pack;
 mod rotation;
 mod shape;
 mod socket;
@@ -27,7 +28,8 @@ use crate::identity::api::passkeys::PasskeysApi;
 use crate::identity::api::providers::ProvidersApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
-use crate::policy::api::{BundlesApi, PolicyApi, TemplatesApi, WebhookApi};
+use crate::identity::api::tenants::TenantsApi;
+use crate::policy::api::{BundlesApi, CheckApi, PolicyApi, TemplatesApi, WebhookApi};
 use crate::replay::api::ReplayApi;
 use crate::timeline::api::TimelineApi;
 
@@ -38,15 +40,18 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         ApprovalsApi { approvals, identity: identity.clone() },
-        FleetApi { fleet, identity: identity.clone() },
-        PolicyApi { policy: policy.clone(), identity: identity.clone() },
-        BundlesApi { activations: app.activations() },
-        TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
-        WebhookApi { policy },
+        FleetApi { fleet: fleet.clone(), identity: identity.clone() },
+        (
+            PolicyApi { policy: policy.clone(), identity: identity.clone() },
+            BundlesApi { activations: app.activations() },
+            CheckApi::new(policy.clone(), identity.clone()),
+            TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
+            WebhookApi { policy },
+        ),
         ReplayApi { replays, identity: identity.clone() },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },
-        events::EventsApi { events, identity: identity.clone() },
+        events::EventsApi { events, fleet: fleet.clone(), identity: identity.clone() },
         // Tuples of tuples, since one has room for sixteen.
         (
             SessionsApi(identity.clone()),
@@ -55,6 +60,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
             DevicesApi(identity.clone()),
             IdentityApi(identity.clone()),
             RightsApi(identity.clone()),
+            TenantsApi(identity.clone()),
         ),
         rotation::RotationApi { rotation: app.rotation.clone(), identity: identity.clone() },
         house::HouseApi { app: app.clone(), metrics, identity },

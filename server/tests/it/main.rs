@@ -13,17 +13,22 @@ mod bundles;
 mod bundles_crash;
 #[cfg(test)]
 mod bundles_git;
+mod bundles_remote;
 #[cfg(test)]
 mod bundles_templates;
+mod bundles_upload;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod data;
+
 #[cfg(test)]
 mod devices;
+mod drafts;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
+mod guide;
 mod identity;
 #[cfg(test)]
 mod identity_people;
@@ -49,12 +54,16 @@ mod refusals;
 mod replay;
 #[cfg(test)]
 mod road;
+
+mod several;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod wire;
 
