@@ -55,9 +55,9 @@ mod replay;
 #[cfg(test)]
 mod road;
 
-mod several;
 #[cfg(test)]
 mod rotation;
+mod several;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]
