@@ -134,6 +134,18 @@ impl World {
         Ok(())
     }
 
+    /// Makes somebody with a role, and gives their key. An agent is the first administrator's.
+    pub fn engage(&mut self, role: &str) -> Result<String> {
+        let name = format!("the {role}");
+        let mut line = vec!["users", "create", &name, "--role", role];
+        if role == "agent" {
+            line.extend(["--kind", "agent", "--owner", ADMIN]);
+        }
+        self.asked(ADMIN, &line)?;
+        let said = self.asked(ADMIN, &["keys", "create", "--user", &name, "--name", "key"])?;
+        Ok(said.pointer("/plain_key").and_then(Value::as_str).context("the answer has no key")?.to_owned())
+    }
+
     /// Fails, with its last words, when a process of the world has ended.
     pub fn alive(&mut self) -> Result<()> {
         let all = std::iter::once(("the server", &mut self.server))
@@ -166,7 +178,7 @@ impl World {
         self.probes.get(name).map(Kept::id)
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
