@@ -13,9 +13,11 @@ mod bundles;
 mod bundles_crash;
 #[cfg(test)]
 mod bundles_git;
+#[cfg(test)]
 mod bundles_remote;
 #[cfg(test)]
 mod bundles_templates;
+#[cfg(test)]
 mod bundles_upload;
 #[cfg(test)]
 mod crash;
@@ -24,11 +26,13 @@ mod data;
 
 #[cfg(test)]
 mod devices;
+#[cfg(test)]
 mod drafts;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
 mod guide;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod identity_people;
@@ -53,6 +57,7 @@ mod replay;
 #[cfg(test)]
 mod road;
 
+#[cfg(test)]
 mod several;
 #[cfg(test)]
 mod shadow;
