@@ -168,6 +168,12 @@ impl Reader<'_> {
                 Err(wrong) => faults.extend(wrong),
             }
         }
+        for (path, text) in self.of(Part::CommandCases) {
+            match cases::parse_commands(path, text, self.texts) {
+                Ok(cases) => found.extend(cases),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
         found
     }
 

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use super::alert::{AlertCase, WrittenAlert};
+use super::command::CommandCase;
 use super::job::{JobCase, WrittenJob};
 use super::rows::{self, Tabular};
 use super::{Difference, ScriptCaseResult};
@@ -18,12 +19,13 @@ pub(crate) struct ScriptCase {
     pub(crate) line: u32,
     pub(crate) name: String,
     pub(crate) script: String,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 #[derive(Clone)]
-enum Kind {
+pub(super) enum Kind {
     Alert(AlertCase),
+    Command(Box<CommandCase>),
     Job(Box<JobCase>),
 }
 
@@ -81,6 +83,7 @@ impl ScriptCase {
     pub(crate) fn tried(&self, bundle: &Bundle) -> ScriptCaseResult {
         let (found, steps) = match &self.kind {
             Kind::Alert(case) => case.tried(bundle, &self.script),
+            Kind::Command(case) => case.tried(bundle),
             Kind::Job(case) => case.tried(bundle, &self.script),
         };
         let problems = found.0.iter().map(Difference::to_string).collect();

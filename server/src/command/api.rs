@@ -1,5 +1,7 @@
 //! Commands: asking, watching, canceling, and reading back why.
 
+mod group;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use sha2::{Digest as _, Sha256};
 
+use self::group::{AskSeveral, GroupForecast, GroupOut};
 use super::store::Query as Narrow;
 use super::{CommandFault, CommandRow, Idempotency, Intent, Output, Receipt, Road, State, hear};
 use crate::error::{Problem, at, json};
@@ -119,27 +122,6 @@ pub struct CommandPage {
     /// Give it as `cursor` to go on.
     #[oai(skip_serializing_if_is_none)]
     next_cursor: Option<String>,
-}
-
-/// What became of one ask to many probes: one command a probe, each decided by itself.
-#[derive(Object)]
-pub struct GroupOut {
-    group: String,
-    total: usize,
-    /// How many commands are in each state.
-    counts: BTreeMap<String, usize>,
-    results: Vec<GroupResult>,
-}
-
-#[derive(Object)]
-pub struct GroupResult {
-    command: String,
-    probe: String,
-    probe_name: String,
-    state: String,
-    summary: String,
-    #[oai(skip_serializing_if_is_none)]
-    approval: Option<String>,
 }
 
 /// What would be decided.
@@ -296,25 +278,23 @@ impl CommandApi {
         if probes.is_empty() {
             return Err(Problem::not_found("probe with the tag", &tag.0));
         }
-        let intent = intent(&caller.0, body.0, None, "")?;
-        let names: BTreeMap<_, _> = probes.iter().map(|probe| (probe.id, Arc::clone(probe))).collect();
-        let (group, receipts) = self.road.ask_all(intent, probes).await?;
-        let mut counts = BTreeMap::new();
-        for receipt in &receipts {
-            *counts.entry(receipt.state.as_str().to_owned()).or_default() += 1;
-        }
-        let mut results = Vec::with_capacity(receipts.len());
-        for (receipt, probe) in receipts.iter().zip(names_in_order(&names, &receipts)) {
-            results.push(GroupResult {
-                command: receipt.command.to_string(),
-                probe: probe.id.to_string(),
-                probe_name: probe.name.clone(),
-                state: receipt.state.as_str().to_owned(),
-                summary: receipt.decision.rationale.summary.clone(),
-                approval: receipt.approval.map(|approval| approval.to_string()),
-            });
-        }
-        Ok(Json(GroupOut { group, total: results.len(), counts, results }))
+        self.ask_all(&caller.0, body.0, probes).await
+    }
+
+    /// Asks several probes. Each is decided by itself; one that is not known, and nothing is asked.
+    #[oai(path = "/commands", method = "post", operation_id = "run_command_on_several")]
+    async fn run_on_several(&self, caller: Authenticated, body: Json<AskSeveral>) -> Result<Json<GroupOut>, Problem> {
+        self.ask_several(&caller.0, body.0).await
+    }
+
+    /// Says what would be decided for several probes, without any of it happening.
+    #[oai(path = "/commands/simulate", method = "post", operation_id = "simulate_command_on_several")]
+    async fn simulate_several(
+        &self,
+        caller: Authenticated,
+        body: Json<AskSeveral>,
+    ) -> Result<Json<GroupForecast>, Problem> {
+        self.forecast(&caller.0, body.0).await
     }
 
     /// Lists commands, newest first.
@@ -501,13 +481,6 @@ impl CommandApi {
             repeated: false,
         }
     }
-}
-
-fn names_in_order<'a>(
-    probes: &'a BTreeMap<legator_protocol::ProbeId, Arc<Probe>>,
-    receipts: &'a [Receipt],
-) -> impl Iterator<Item = &'a Arc<Probe>> {
-    receipts.iter().filter_map(|receipt| probes.get(&receipt.probe))
 }
 
 /// What a caller's body comes to. The caller never says who they are, what the command is, or who approved it.

@@ -40,7 +40,7 @@ impl Policy {
         }
         self.lay_over(&mut files).await?;
         let refused = |faults| PolicyFault::Refused { from: self.source().to_string(), faults };
-        let tried = match trial::attempt(files).await.map_err(refused) {
+        let tried = match trial::attempt(files, Some(self.bundle())).await.map_err(refused) {
             Ok(tried) if tried.trial.passed() => tried,
             Ok(tried) => {
                 let fault = refused(tried.trial.faults());

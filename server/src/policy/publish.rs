@@ -23,7 +23,7 @@ impl Policy {
     /// Tries files without keeping anything. A bundle that does not load has every fault of it.
     pub async fn check(&self, _: &Permit<PublishBundle>, files: Files) -> Result<Tried, PolicyFault> {
         let refused = |faults| PolicyFault::Refused { from: "upload".to_owned(), faults };
-        trial::attempt(files).await.map_err(refused)
+        trial::attempt(files, Some(self.bundle())).await.map_err(refused)
     }
 
     /// Tries files and keeps them as a revision, also if a case does not hold: then it cannot decide.

@@ -83,6 +83,8 @@ pub enum ReplayFault {
     NoShadow,
     #[error("the candidate has {} fault(s); the first: {}", .0.len(), .0.first().map(ToString::to_string).unwrap_or_default())]
     Refused(Vec<Fault>),
+    #[error("{0}")]
+    Unfit(String),
     #[error("the replay is {} already", .0.as_str())]
     Ended(JobState),
     #[error("{MOST_WAITING} replays wait already; cancel one, or ask again later")]

@@ -70,9 +70,9 @@ impl FleetIndex {
         index
     }
 
-    /// The same columns have the same tag.
+    /// The same columns have the same tag. It is a weak one: they may be sent packed or as they are.
     pub fn etag(&self) -> String {
-        format!("\"{}\"", hex::encode(&Sha256::digest(self.to_json_string())[..16]))
+        format!("W/\"{}\"", hex::encode(&Sha256::digest(self.to_json_string())[..16]))
     }
 }
 
