@@ -139,6 +139,7 @@ fn filled(operation: &Operation, id: &str) -> String {
         ("{command}", "cmd_nothing"),
         ("{path}", "policies%2Froles.cedar"),
         ("{n}", "1"),
+        ("{code}", "NOTH-INGS"),
     ] {
         path = path.replace(name, value);
     }
@@ -512,7 +513,7 @@ async fn every_operation_answers_every_role_as_the_table_says() {
     world.end().await;
 }
 
-const TAKING: [&str; 5] = ["delete_probe", "delete_user", "reset_user", "revoke_key", "revoke_token"];
+const TAKING: [&str; 6] = ["delete_probe", "delete_user", "reset_user", "revoke_key", "revoke_token", "rotate_key"];
 
 async fn status(person: &Person, operation: &Operation, id: &str) -> u16 {
     let body = match operation.name.as_str() {

@@ -51,12 +51,24 @@ pub struct World {
 impl World {
     /// Starts the server and waits until its administrator can ask it something.
     pub fn start(binaries: Binaries, folder: &Path, port: u16, interrupt: &Interrupt) -> Result<Self> {
+        Self::start_with(binaries, folder, port, &[], interrupt)
+    }
+
+    /// The same, with more options of the server.
+    pub fn start_with(
+        binaries: Binaries,
+        folder: &Path,
+        port: u16,
+        options: &[&str],
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let data = folder.join("server");
         for made in [folder.join("logs"), folder.join("probes"), marks(folder), data.clone()] {
             fs::create_dir_all(&made).with_context(|| format!("cannot make `{}`", made.display()))?;
         }
         let mut command = Command::new(&binaries.server);
         command.arg("serve").arg("--data").arg(&data).arg("--listen").arg(format!("127.0.0.1:{port}"));
+        command.args(options);
         let mut server = Kept::start(&mut command, &folder.join("logs/server.log"))?;
         let mut secret = |name: &str| {
             let path = data.join(name);
