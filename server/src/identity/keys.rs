@@ -75,7 +75,7 @@ impl Identity {
         let minted = self.issue(&actor, &owner, &old.name, expires_at, scopes).await?;
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let old = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
+        let old = directory.keys.get(&id).ok_or_else(no_key)?;
         let ends_at = now.saturating_add(overlap_ms.max(0));
         let ends_at = old.expires_at.map_or(ends_at, |at| at.min(ends_at));
         let next = directory.with_key(Key { expires_at: Some(ends_at), ..Key::clone(old) });

@@ -23,7 +23,6 @@ mod bundles_upload;
 mod crash;
 #[cfg(test)]
 mod data;
-
 #[cfg(test)]
 mod devices;
 #[cfg(test)]
@@ -38,6 +37,8 @@ mod identity;
 mod identity_people;
 #[cfg(test)]
 mod identity_sessions;
+#[cfg(test)]
+mod mutual_tls;
 #[cfg(test)]
 mod oidc;
 #[cfg(test)]
@@ -56,7 +57,8 @@ mod refusals;
 mod replay;
 #[cfg(test)]
 mod road;
-
+#[cfg(test)]
+mod rotation;
 #[cfg(test)]
 mod several;
 #[cfg(test)]
