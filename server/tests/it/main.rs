@@ -19,7 +19,7 @@ mod bundles_templates;
 mod crash;
 #[cfg(test)]
 mod data;
-
+#[cfg(test)]
 mod drafts;
 #[cfg(test)]
 mod enrollment;
@@ -39,7 +39,7 @@ mod refusals;
 mod replay;
 #[cfg(test)]
 mod road;
-
+#[cfg(test)]
 mod several;
 #[cfg(test)]
 mod shadow;

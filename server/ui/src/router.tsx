@@ -29,7 +29,7 @@ const fleet = createRoute({
   getParentRoute: () => root, path: '/fleet',
   validateSearch: (raw: Raw): FleetSearch => kept<FleetSearch>({
     q: text(raw, 'q'), sort: one(text(raw, 'sort'), ['name', 'status', 'cpu', 'mem', 'disk', 'seen'] as const), dir: one(text(raw, 'dir'), ['desc'] as const),
-    probe: text(raw, 'probe'), tab: one(text(raw, 'tab'), ['network', 'services', 'packages', 'activity'] as const),
+    probe: text(raw, 'probe'), tab: one(text(raw, 'tab'), ['network', 'services', 'packages', 'activity'] as const), run: one(text(raw, 'run'), ['chosen', 'matching'] as const),
   } as never),
   component: lazyRouteComponent(() => import('./fleet/Fleet')),
 });
@@ -42,9 +42,9 @@ const approvals = createRoute({
 });
 const approval = createRoute({ getParentRoute: () => approvals, path: '$id', component: lazyRouteComponent(() => import('./approvals/Request')) });
 
-type CommandsSearch = { state?: string };
+type CommandsSearch = { state?: string; group?: string };
 const commands = createRoute({
-  getParentRoute: () => root, path: '/commands', validateSearch: (raw: Raw): CommandsSearch => kept<CommandsSearch>({ state: text(raw, 'state') } as never),
+  getParentRoute: () => root, path: '/commands', validateSearch: (raw: Raw): CommandsSearch => kept<CommandsSearch>({ state: text(raw, 'state'), group: text(raw, 'group') } as never),
   component: lazyRouteComponent(() => import('./command/Commands')),
 });
 const command = createRoute({ getParentRoute: () => root, path: '/commands/$id', component: lazyRouteComponent(() => import('./command/Story')) });
