@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { pages } from './pages.mjs';
 import { policies } from './policies.mjs';
+import { several } from './several.mjs';
+import { speed } from './speed.mjs';
 import { axe, browser, holds, same, shots, story, tally } from './teller.mjs';
 import { until, world } from './world.mjs';
 
@@ -157,7 +159,11 @@ try {
     console.log(`      a tab answers in ${Date.now() - began} ms beside it`);
   }, ana);
 
+  await several({ ana, w, shot });
+
   await policies({ ana, ben, w, run, shot, signIn });
+
+  await speed({ b, w, ana });
 
   await story('live updates go on over a restart of the server', async () => {
     await ana.goto('/fleet');
