@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::exit_codes;
 use crate::{
-    approvals, audit, bundle, commands, events, explain, login, people, policies, probes, rights, run, shells, tokens,
+    approvals, audit, bundle, commands, events, explain, login, people, policies, probes, rights, run, shells, tenants,
+    tokens,
 };
 
 /// Run your fleet by rules you can read.
@@ -39,6 +40,9 @@ pub struct Global {
     /// The configuration file; `~/.config/legator/config.toml` if absent.
     #[arg(long, global = true, value_name = "FILE", env = "LEGATOR_CONFIG")]
     pub config: Option<PathBuf>,
+    /// One tenant alone, of those that you reach.
+    #[arg(long, global = true, value_name = "NAME", env = "LEGATOR_TENANT")]
+    pub tenant: Option<String>,
     /// For people, or one JSON document.
     #[arg(short, long, global = true, value_name = "FORM", default_value = "table", env = "LEGATOR_OUTPUT")]
     pub output: Form,
@@ -92,6 +96,8 @@ pub enum Command {
     Tokens(tokens::Tokens),
     /// People: list, create, change, send away.
     Users(people::Users),
+    /// Tenants: list, create, change.
+    Tenants(tenants::Tenants),
     /// Roles, and what each may do by the policies in force.
     Roles,
     /// API keys: list, create, revoke.

@@ -47,6 +47,7 @@ impl Login {
             api_key: None,
             session: None,
             plain_allowed: global.insecure_plain_http,
+            tenant: None,
         };
         access.fingerprint = trust(&access, screen).await?;
         match &self.name {

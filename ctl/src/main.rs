@@ -29,6 +29,7 @@ mod shells;
 mod span;
 mod sse;
 mod status;
+mod tenants;
 mod tokens;
 
 use std::process::ExitCode;
@@ -85,6 +86,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Deny(vote) => vote.obey(approvals::Choice::Deny, &server()?, screen).await,
         Command::Tokens(tokens) => tokens.obey(&server()?, screen).await,
         Command::Users(users) => users.obey(&server()?, screen).await,
+        Command::Tenants(tenants) => tenants.obey(&server()?, screen).await,
         Command::Keys(keys) => keys.obey(&server()?, screen).await,
         Command::Audit(audit) => audit.obey(server, screen).await,
         Command::Bundle(bundle) => bundle.obey(server, screen).await,

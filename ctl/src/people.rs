@@ -13,6 +13,7 @@ use crate::field;
 use crate::screen::Screen;
 use crate::server::Server;
 use crate::span;
+use crate::tenants;
 
 /// People: list, create, change, send away.
 #[derive(Args)]
@@ -33,6 +34,9 @@ enum NewUser {
         /// A group that policy knows.
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<String>,
+        /// What of the server they are for: `tenant:NAME`, `org:NAME` or `scope:TAG`; what you are, if absent.
+        #[arg(long = "grant", value_name = "GRANT")]
+        grants: Vec<String>,
         /// Give a one-time link by which they choose a password.
         #[arg(long, conflicts_with = "kind")]
         invite: bool,
@@ -71,6 +75,16 @@ enum NewUser {
         user: String,
         /// One or more groups; none takes all away.
         groups: Vec<String>,
+    },
+    /// Say what somebody is granted from now on, and nothing else; or show it.
+    Grants {
+        /// By name or id.
+        user: String,
+        /// `tenant:NAME`, `org:NAME` (`org:house` is every tenant) or `scope:TAG`.
+        grants: Vec<String>,
+        /// Take all away: what is left is the default tenant.
+        #[arg(long, conflicts_with = "grants")]
+        none: bool,
     },
     /// Send somebody away for good; their name stays theirs.
     Remove {
@@ -130,8 +144,11 @@ impl Users {
                     screen.table(&["USER", "NAME", "ROLES", "GROUPS", "STATE"], rows.collect());
                 });
             }
-            Some(NewUser::Create { name, roles, groups, invite, kind, owner }) => {
+            Some(NewUser::Create { name, roles, groups, grants, invite, kind, owner }) => {
                 let mut body = json!({ "name": name, "roles": roles, "groups": groups, "invite": invite });
+                if !grants.is_empty() {
+                    body["grants"] = grants.into();
+                }
                 if let (Some(kind), Some(owner)) = (kind, owner) {
                     (body["kind"], body["owner"]) = (kind.into(), owner.into());
                 }
@@ -148,6 +165,10 @@ impl Users {
             Some(NewUser::Roles { user, roles }) => change(server, screen, &user, json!({ "roles": roles })).await?,
             Some(NewUser::Groups { user, groups }) => {
                 change(server, screen, &user, json!({ "groups": groups })).await?
+            }
+            Some(NewUser::Grants { user, grants, none }) => {
+                let change = (none || !grants.is_empty()).then_some(grants);
+                tenants::grants(server, screen, &user, change).await?;
             }
             Some(NewUser::Reset { user }) => {
                 let made = server.post(&["api", "v1", "users", &user, "reset"], &[], &json!({})).await?;

@@ -33,7 +33,8 @@ pub use decide::{decide, decide_plain};
 pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
 pub use diff::{AnswerChange, ChangeKind, Diff, FileChange, PolicyChange, Short};
 pub use facts::{
-    Approval, Approvals, Ask, Context, Facts, Origin, Other, OtherKind, Principal, PrincipalKind, Probe, Resource,
+    Approval, Approvals, Ask, Context, DEFAULT_TENANT, Facts, Origin, Other, OtherKind, Principal, PrincipalKind,
+    Probe, Resource,
 };
 pub use legator_classify::{Classification, Part, Table, classify};
 pub use legator_protocol::{CommandSpec, Invocation, Level, Look};

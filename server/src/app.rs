@@ -21,6 +21,7 @@ use crate::identity::{self, Identity, SessionLimits, Trickle};
 use crate::policy::{self, Activations, Ceilings, Policy, Source};
 use crate::replay::{self, Replays};
 use crate::telemetry::{By, Metrics};
+use crate::tenant::Reach;
 use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
 
@@ -68,6 +69,7 @@ impl App {
         let policy = Policy::open(policy::Needs {
             source: Source::of(config)?,
             mode: config.bundles.activate,
+            signers: policy::signers(config.bundles.signers.as_deref())?,
             db: db.clone(),
             ledger: ledger.clone(),
             events: events.clone(),
@@ -169,6 +171,7 @@ impl App {
         let needs = policy::Needs {
             source,
             mode,
+            signers: Vec::new(),
             db: db.clone(),
             ledger: ledger.clone(),
             events,
@@ -235,7 +238,7 @@ async fn hand_out_tables(app: App) {
             continue;
         }
         bundle.table().digest().clone_into(&mut known);
-        for (probe, _) in app.fleet.list(&crate::fleet::Filter::default()) {
+        for (probe, _) in app.fleet.list(&Reach::everything(), &crate::fleet::Filter::default()) {
             let table = Some(bundle.table().files().clone());
             app.hub
                 .send(probe.id, &ToProbe::Policy { ceiling: probe.ceiling, table, inventory: probe.inventory.clone() });
@@ -345,8 +348,8 @@ impl App {
         let mut draft = Draft::new("frame.refused", actor.clone(), actor)
             .body(serde_json::json!({ "code": end.code(), "detail": end.to_string() }));
         // Only a probe that is known is named as one: anybody can say an id.
-        if let Some(probe) = probe.filter(|probe| self.fleet.get(*probe).is_some()) {
-            draft = draft.probe(probe);
+        if let Some(probe) = probe.and_then(|probe| self.fleet.get(probe)) {
+            draft = draft.probe(probe.id).tenant(&probe.tenant);
         }
         if let Err(fault) = self.ledger.append(self.clock.now(), draft).await {
             tracing::error!(%fault, "a refused frame could not be recorded");

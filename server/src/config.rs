@@ -108,6 +108,11 @@ pub struct Bundles {
     #[arg(long = "bundle-git-rewrites", env = "LEGATOR_BUNDLE_GIT_REWRITES")]
     pub git_rewrites: bool,
 
+    /// File of the keys that may sign an upload, one to a line as `legatorctl bundle key` prints them; with it, what is
+    /// published over the API has to be an archive that one of them signed
+    #[arg(long = "bundle-signers", env = "LEGATOR_BUNDLE_SIGNERS")]
+    pub signers: Option<PathBuf>,
+
     /// Private key for a repository over ssh
     #[arg(long = "bundle-git-ssh-key", env = "LEGATOR_BUNDLE_GIT_SSH_KEY")]
     pub git_ssh_key: Option<PathBuf>,
@@ -115,6 +120,10 @@ pub struct Bundles {
     /// Known hosts for a repository over ssh; a host that is not in it is refused
     #[arg(long = "bundle-git-known-hosts", env = "LEGATOR_BUNDLE_GIT_KNOWN_HOSTS")]
     pub git_known_hosts: Option<PathBuf>,
+
+    /// Certificates (PEM) that vouch for a repository over HTTPS, instead of those of the system
+    #[arg(long = "bundle-git-ca", env = "LEGATOR_BUNDLE_GIT_CA")]
+    pub git_ca: Option<PathBuf>,
 }
 
 /// What a change of the source does.

@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod fault;
 pub mod telemetry;
+pub mod tenant;
 pub mod tls;
 pub mod vault;
 // 1

@@ -5,6 +5,7 @@ mod bundles;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod example;
 mod fake;
 #[cfg(test)]
 mod help;

@@ -19,6 +19,7 @@ const ALWAYS: &[Need] = &[
     Need { program: "cc", packages: &["gcc", "libc6-dev"], why: "SQLite and the TLS library are C" },
     Need { program: "git", packages: &["git"], why: "bundles come from repositories, and figures name a commit" },
     Need { program: "openssl", packages: &["openssl"], why: "it signs a webhook's call, apart from our own code" },
+    Need { program: "/usr/sbin/sshd", packages: &["openssh-server"], why: "a repository is followed over ssh" },
     Need { program: "ssh-keygen", packages: &["openssh-client"], why: "commits are signed and proved with it" },
 ];
 const WEB: &[Need] = &[

@@ -9,7 +9,7 @@ use poem_openapi::{Enum, Object, OpenApi, Tags};
 use super::{ApprovalFault, Approvals, Choice, Request, RequestState};
 use crate::error::{Problem, at};
 use crate::identity::api::Authenticated;
-use crate::identity::{DecideApproval, Identity, ViewApprovals};
+use crate::identity::{Caller, DecideApproval, Identity, ViewApprovals};
 
 #[derive(Tags)]
 enum Room {
@@ -27,6 +27,9 @@ pub struct ApprovalOut {
     command: String,
     probe: String,
     probe_name: String,
+    /// Whose it is; absent for the default tenant.
+    #[oai(skip_serializing_if_is_none)]
+    tenant: Option<String>,
     /// The revision that is to be put in force, for an activation.
     #[oai(skip_serializing_if_is_none)]
     revision: Option<String>,
@@ -135,16 +138,18 @@ impl ApprovalsApi {
             StateIn::Withdrawn => Some(RequestState::Withdrawn),
             StateIn::All => None,
         };
-        let found = self.approvals.list(state, before, limit.0).await?;
+        let reach = &permit.caller().reach;
+        let found = self.approvals.list(reach, state, before, limit.0).await?;
         let next_cursor = found.last().filter(|_| found.len() == limit.0 as usize).map(|last| last.id.to_string());
-        let approvals = found.iter().map(|request| self.out(permit.caller(), request)).collect();
-        Ok(Json(ApprovalList { approvals, pending_count: self.approvals.n_pending(), next_cursor }))
+        let within = found.iter().filter(|request| request.is_within(reach));
+        let approvals = within.map(|request| self.out(permit.caller(), request)).collect();
+        Ok(Json(ApprovalList { approvals, pending_count: self.approvals.n_pending(reach), next_cursor }))
     }
 
     /// One request.
     #[oai(path = "/approvals/:id", method = "get", operation_id = "get_approval")]
     async fn get(&self, caller: Authenticated, id: Path<String>) -> Result<Json<ApprovalOut>, Problem> {
-        let request = self.find(&id.0).await?;
+        let request = self.find(&caller.0, &id.0).await?;
         self.identity.permit::<ViewApprovals>(&caller.0, request.resource()).await?;
         Ok(Json(self.out(&caller.0, &request)))
     }
@@ -157,7 +162,7 @@ impl ApprovalsApi {
         id: Path<String>,
         body: Json<VoteIn>,
     ) -> Result<Json<ApprovalOut>, Problem> {
-        let request = self.find(&id.0).await?;
+        let request = self.find(&caller.0, &id.0).await?;
         let permit = self.identity.permit::<DecideApproval>(&caller.0, request.resource()).await?;
         let choice = match body.decision {
             ChoiceIn::Approve => Choice::Approve,
@@ -169,12 +174,12 @@ impl ApprovalsApi {
 }
 
 impl ApprovalsApi {
-    async fn find(&self, id: &str) -> Result<std::sync::Arc<Request>, Problem> {
+    async fn find(&self, caller: &Caller, id: &str) -> Result<std::sync::Arc<Request>, Problem> {
         let parsed = id.parse().map_err(|_| Problem::not_found("approval", id))?;
-        Ok(self.approvals.get(parsed).await?)
+        Ok(self.approvals.get(&caller.reach, parsed).await?)
     }
 
-    fn out(&self, caller: &crate::identity::Caller, request: &Request) -> ApprovalOut {
+    fn out(&self, caller: &Caller, request: &Request) -> ApprovalOut {
         let voted = request.votes.iter().any(|vote| vote.person == caller.person.id.to_string());
         let why_not = match request.state {
             RequestState::Pending if voted => Some("you have voted on this already".to_owned()),
@@ -189,6 +194,7 @@ impl ApprovalsApi {
             probe: request.subject.probe().map(|probe| probe.to_string()).unwrap_or_default(),
             revision: request.subject.revision().map(str::to_owned),
             probe_name: asked.probe_name.clone(),
+            tenant: asked.tenant.said().map(str::to_owned),
             line: asked.line.clone(),
             level: asked.level.map(|level| level.to_string()),
             state: request.state.as_str().to_owned(),

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::db::{Db, DbFault};
 use crate::events::Events;
 use crate::identity::{DecideApproval, Permit};
+use crate::tenant::Reach;
 
 /// Keeps requests and votes. Cheap to clone.
 #[derive(Clone)]
@@ -76,9 +77,9 @@ impl Approvals {
             "command": request.subject.command(), "probe": request.subject.probe(),
             "revision": request.subject.revision(), "needed": request.needed,
         });
-        let id = request.id;
+        let (id, tenant) = (request.id, request.asked.tenant.clone());
         self.0.pending.lock().insert(id, Arc::new(request));
-        self.0.events.publish(self.0.clock.now(), "approval.requested", id.to_string(), body);
+        self.0.events.publish(self.0.clock.now(), &tenant, "approval.requested", id.to_string(), body);
     }
 
     /// Asks for more than before, as part of the write that says why.
@@ -101,9 +102,9 @@ impl Approvals {
 
     /// The request is over.
     pub fn closed(&self, id: ApprovalId, state: RequestState) {
-        self.0.pending.lock().remove(&id);
+        let Some(request) = self.0.pending.lock().remove(&id) else { return };
         let body = serde_json::json!({ "state": state.as_str() });
-        self.0.events.publish(self.0.clock.now(), "approval.closed", id.to_string(), body);
+        self.0.events.publish(self.0.clock.now(), &request.asked.tenant, "approval.closed", id.to_string(), body);
     }
 
     /// An open request with its votes.
@@ -111,26 +112,28 @@ impl Approvals {
         self.0.pending.lock().get(&id).cloned()
     }
 
-    /// Any request, open or not.
-    pub async fn get(&self, id: ApprovalId) -> Result<Arc<Request>, ApprovalFault> {
-        if let Some(pending) = self.pending(id) {
-            return Ok(pending);
-        }
-        store::get(&self.0.db, id).await?.map(Arc::new).ok_or(ApprovalFault::NoApproval(id))
+    /// Any request within a reach, open or not. One beyond it is as unknown as none.
+    pub async fn get(&self, reach: &Reach, id: ApprovalId) -> Result<Arc<Request>, ApprovalFault> {
+        let found = match self.pending(id) {
+            Some(pending) => Some(pending),
+            None => store::get(&self.0.db, id).await?.map(Arc::new),
+        };
+        found.filter(|request| request.is_within(reach)).ok_or(ApprovalFault::NoApproval(id))
     }
 
-    /// Requests, newest first; `state` narrows, `before` goes on from an earlier page.
+    /// Requests within a reach, newest first; `state` narrows, `before` goes on from an earlier page.
     pub async fn list(
         &self,
+        reach: &Reach,
         state: Option<RequestState>,
         before: Option<ApprovalId>,
         limit: u32,
     ) -> Result<Vec<Request>, ApprovalFault> {
-        Ok(store::list(&self.0.db, state, before, limit).await?)
+        Ok(store::list(&self.0.db, reach, state, before, limit).await?)
     }
 
-    pub fn n_pending(&self) -> usize {
-        self.0.pending.lock().len()
+    pub fn n_pending(&self, reach: &Reach) -> usize {
+        self.0.pending.lock().values().filter(|request| request.is_within(reach)).count()
     }
 
     /// Votes. `digest` says what the voter looked at; it has to be what waits.
@@ -148,7 +151,7 @@ impl Approvals {
         let _voting = self.0.voting.lock().await;
         let request = match self.pending(id) {
             Some(request) => request,
-            None => return Err(ApprovalFault::Closed(self.get(id).await?.state)),
+            None => return Err(ApprovalFault::Closed(self.get(&permit.caller().reach, id).await?.state)),
         };
         if digest.is_some_and(|digest| digest != request.digest) {
             return Err(ApprovalFault::Stale);
@@ -166,7 +169,8 @@ impl Approvals {
             reason,
             at,
         };
-        let mut draft = Draft::new("approval.voted", voter.name.clone(), id.to_string()).body(serde_json::json!({
+        let mut draft = Draft::new("approval.voted", voter.name.clone(), id.to_string());
+        draft = draft.tenant(&request.asked.tenant).body(serde_json::json!({
             "choice": choice.as_str(), "reason": vote.reason, "digest": request.digest, "person": vote.person,
             "revision": request.subject.revision(),
         }));
@@ -186,7 +190,7 @@ impl Approvals {
             .await?;
         let after = self.change(id, |request| request.votes.push(vote)).unwrap_or(request);
         let body = serde_json::json!({ "choice": choice.as_str(), "by": voter.name });
-        self.0.events.publish(at, "approval.voted", id.to_string(), body);
+        self.0.events.publish(at, &after.asked.tenant, "approval.voted", id.to_string(), body);
         match after.subject {
             Subject::Command { .. } => self.0.voted.notify_one(),
             Subject::Activation { .. } => self.0.voted_on_bundles.notify_one(),

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use legator_engine::Resource;
 use legator_protocol::{ApprovalId, CommandId, Level, ProbeId};
 
+use crate::tenant::{Reach, Tenant};
+
 /// What people are asked.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -64,7 +66,7 @@ pub struct Asked {
     pub acts_for: Option<String>,
     pub probe_name: String,
     pub tags: BTreeSet<String>,
-    pub tenant: Option<String>,
+    pub tenant: Tenant,
     pub level: Option<Level>,
     pub line: String,
     pub reason: Option<String>,
@@ -135,10 +137,17 @@ impl Request {
             requester_acts_for: self.asked.acts_for.clone(),
             probe: self.subject.probe().map(|probe| probe.to_string()).unwrap_or_default(),
             tags: self.asked.tags.clone(),
-            tenant: self.asked.tenant.clone(),
+            // The directory knows its organization: `Identity::placed`.
+            org: None,
+            tenant: self.asked.tenant.said().map(str::to_owned),
             level: self.asked.level.unwrap_or(Level::Destroy),
             command: self.asked.line.clone(),
         })
+    }
+
+    /// Whether somebody who reaches so far may know of it.
+    pub fn is_within(&self, reach: &Reach) -> bool {
+        reach.covers(&self.asked.tenant, &self.asked.tags)
     }
 
     /// The approvals that count: one for each person who approved.

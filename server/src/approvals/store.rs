@@ -9,6 +9,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::request::{Asked, Choice, Request, RequestState, Subject, Vote};
 use crate::db::{Db, DbFault};
+use crate::tenant::{Reach, Tenant};
 
 /// What a request's body holds.
 #[derive(Serialize, Deserialize)]
@@ -20,6 +21,7 @@ struct AskedRow {
     acts_for: Option<String>,
     probe_name: String,
     tags: std::collections::BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
     level: Option<legator_protocol::Level>,
     line: String,
@@ -49,16 +51,19 @@ pub async fn get(db: &Db, id: ApprovalId) -> Result<Option<Request>, DbFault> {
 
 pub async fn list(
     db: &Db,
+    reach: &Reach,
     state: Option<RequestState>,
     before: Option<ApprovalId>,
     limit: u32,
 ) -> Result<Vec<Request>, DbFault> {
     let rows = sqlx::query(requests!(
-        "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"
+        "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) \
+         AND (?4 IS NULL OR tenant IN (SELECT value FROM json_each(?4))) ORDER BY id DESC LIMIT ?3"
     ))
     .bind(state.map(RequestState::as_str))
     .bind(before.map(|id| id.to_string()))
     .bind(limit)
+    .bind(reach.listed())
     .fetch_all(db.reads())
     .await?;
     with_votes(db, rows).await
@@ -84,12 +89,14 @@ async fn with_votes(db: &Db, rows: Vec<SqliteRow>) -> Result<Vec<Request>, DbFau
 pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Result<(), DbFault> {
     let Asked { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } =
         request.asked.clone();
+    let whose = tenant.as_str().to_owned();
+    let tenant = tenant.said().map(str::to_owned);
     let body =
         AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why };
     let body = DbFault::column("approvals_request.body", serde_json::to_string(&body))?;
     sqlx::query(
-        "INSERT INTO approvals_request (id, command, probe, revision, body, digest, needed, state, created_at, expires_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO approvals_request (id, command, probe, revision, body, digest, needed, state, created_at, expires_at, \
+         tenant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(request.id.to_string())
     .bind(request.subject.command().map(|command| command.to_string()))
@@ -101,6 +108,7 @@ pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Res
     .bind(request.state.as_str())
     .bind(request.created_at)
     .bind(request.expires_at)
+    .bind(whose)
     .execute(connection)
     .await?;
     Ok(())
@@ -154,6 +162,7 @@ fn request(row: &SqliteRow) -> Result<Request, DbFault> {
     let body: AskedRow = DbFault::column("approvals_request.body", serde_json::from_str(row.try_get(3)?))?;
     let AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } =
         body;
+    let tenant = Tenant::of_column(tenant.as_deref());
     Ok(Request {
         id: DbFault::column("approvals_request.id", row.try_get::<&str, _>(0)?.parse::<ApprovalId>())?,
         subject,

@@ -24,6 +24,7 @@ use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
+use crate::identity::api::tenants::TenantsApi;
 use crate::policy::api::{BundlesApi, CheckApi, PolicyApi, TemplatesApi, WebhookApi};
 use crate::replay::api::ReplayApi;
 use crate::timeline::api::TimelineApi;
@@ -35,7 +36,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         ApprovalsApi { approvals, identity: identity.clone() },
-        FleetApi { fleet, identity: identity.clone() },
+        FleetApi { fleet: fleet.clone(), identity: identity.clone() },
         (
             PolicyApi { policy: policy.clone(), identity: identity.clone() },
             BundlesApi { activations: app.activations() },
@@ -46,10 +47,13 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         ReplayApi { replays, identity: identity.clone() },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },
-        events::EventsApi { events, identity: identity.clone() },
-        SessionsApi(identity.clone()),
-        IdentityApi(identity.clone()),
-        RightsApi(identity.clone()),
+        events::EventsApi { events, fleet: fleet.clone(), identity: identity.clone() },
+        (
+            SessionsApi(identity.clone()),
+            IdentityApi(identity.clone()),
+            RightsApi(identity.clone()),
+            TenantsApi(identity.clone()),
+        ),
         house::HouseApi { app: app.clone(), metrics, identity },
     )
 }

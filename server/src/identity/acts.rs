@@ -77,6 +77,8 @@ acts! {
     WatchEvents => "watchEvents",
     /// Make and end API keys.
     ManageKeys => "manageKeys",
+    /// Make tenants, and say who is granted them.
+    ManageTenants => "manageTenants",
     /// Add people.
     ManageUsers => "manageUsers",
     /// See load and room.

@@ -74,10 +74,27 @@ async fn caller(request: &Request) -> Result<Caller, Problem> {
     } else {
         None
     };
-    found.ok_or_else(|| {
+    let found = found.ok_or_else(|| {
         Problem::new("unauthenticated", "no valid credential came with the request")
             .help("sign in, or send `Authorization: Bearer <API key>`; `legatorctl login` keeps either for you")
-    })
+    })?;
+    narrowed(identity, request, found)
+}
+
+/// `?tenant=` of any request.
+#[derive(serde::Deserialize)]
+struct Narrow {
+    tenant: Option<String>,
+}
+
+/// The caller, reaching one tenant alone where they asked for that. One that they do not reach is as unknown as none.
+fn narrowed(identity: &Identity, request: &Request, caller: Caller) -> Result<Caller, Problem> {
+    let Ok(Narrow { tenant: Some(name) }) = request.params::<Narrow>() else { return Ok(caller) };
+    let house = identity.tenant(&caller.reach, &name)?;
+    match caller.reach.narrowed(&house.tenant) {
+        Some(reach) => Ok(Caller { reach, ..caller }),
+        None => Err(Problem::not_found("tenant", name)),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

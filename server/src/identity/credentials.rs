@@ -11,6 +11,7 @@ use super::people::NewPerson;
 use super::sign_in::{Attempt, Change};
 use super::{Caller, Credential, Identity, IdentityFault, Kind, Opened, Visitor, name, password, store, totp};
 use crate::audit::Draft;
+use crate::tenant::Tenant;
 use crate::vault::{Secret, write_private};
 
 /// Who may choose a password by a link.
@@ -87,6 +88,9 @@ impl Identity {
         let mut after = super::Person::clone(&person);
         after.roles.insert("administrator".to_owned());
         after.disabled = false;
+        if !after.reach.has(&Tenant::default()) {
+            after.grants.insert(format!("tenant:{}", Tenant::default().as_str()));
+        }
         let (id, at) = (person.id, self.0.clock.now());
         let (text, link) = Link::mint(&self.0.clock, Purpose::Recover, Some(id), Some(link::RESET_MS));
         let draft = Draft::new("person.recovered", "recover", id.to_string())
@@ -181,6 +185,7 @@ impl Identity {
         let credentials = Credentials { password: Some(kept), totp: None };
         let (at, ended) = (self.0.clock.now(), self.sessions_of(id));
         let draft = Draft::new("password.chosen", name, id.to_string())
+            .tenant(&directory.home(id))
             .body(serde_json::json!({ "by": purpose.as_str(), "sessions_ended": ended.len() }));
         let (row, gone) = (credentials.clone(), ended.clone());
         self.0
@@ -247,7 +252,8 @@ impl Identity {
         let sealed = self.0.vault.seal(&self.0.clock, &format!("totp {id}"), secret)?;
         let totp = Some(Totp { sealed, confirmed_at: None, step: 0 });
         let credentials = Credentials { totp, ..Credentials::clone(&looked_at) };
-        let (row, draft) = (credentials.clone(), Draft::new("totp.begun", caller.person.name.clone(), id.to_string()));
+        let draft = Draft::new("totp.begun", caller.person.name.clone(), id.to_string()).tenant(&caller.person.home());
+        let row = credentials.clone();
         self.0
             .ledger
             .write(at, move |batch| {
@@ -314,6 +320,7 @@ impl Identity {
         let hashes: Vec<[u8; 32]> = codes.iter().filter_map(|code| totp::recovery_hash(code.expose())).collect();
         let id = caller.person.id;
         let draft = Draft::new("recovery-codes.made", caller.person.name.clone(), id.to_string());
+        let draft = draft.tenant(&caller.person.home());
         self.0
             .ledger
             .write(self.0.clock.now(), move |batch| {

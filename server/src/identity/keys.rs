@@ -17,8 +17,11 @@ pub struct Minted {
 }
 
 impl Identity {
-    pub fn keys(&self, _: &Permit<ManageKeys>) -> Vec<Arc<Key>> {
-        self.0.directory.load().keys.values().cloned().collect()
+    pub fn keys(&self, permit: &Permit<ManageKeys>) -> Vec<Arc<Key>> {
+        let (directory, reach) = (self.0.directory.load(), self.governs(permit.caller()));
+        let theirs =
+            |key: &&Arc<Key>| directory.people.get(&key.person).is_some_and(|person| person.reach.is_within(&reach));
+        directory.keys.values().filter(theirs).cloned().collect()
     }
 
     /// Makes a key for `person` (an id or a name), good for `scopes`, or for all that its owner may.
@@ -30,7 +33,7 @@ impl Identity {
         expires_at: Option<i64>,
         scopes: Option<BTreeSet<String>>,
     ) -> Result<Minted, IdentityFault> {
-        let found = self.find_person(person)?;
+        let found = self.find_within(permit.caller(), person)?;
         if expires_at.is_some_and(|at| at <= self.0.clock.now()) {
             return Err(IdentityFault::Invalid("`expires_at` is in the past".to_owned()));
         }
@@ -56,11 +59,14 @@ impl Identity {
     pub async fn revoke_key(&self, permit: Permit<ManageKeys>, id: KeyId) -> Result<(), IdentityFault> {
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let key = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
+        let no_key = || IdentityFault::NoKey(id.to_string());
+        let key = directory.keys.get(&id).ok_or_else(no_key)?;
+        let owner = self.find_within(permit.caller(), &key.person.to_string()).map_err(|_| no_key())?;
         let at = self.0.clock.now();
         let next = directory.with_key(Key { revoked_at: Some(key.revoked_at.unwrap_or(at)), ..Key::clone(key) });
         self.refuse_lockout(&directory, &next)?;
         let draft = Draft::new("key.revoked", permit.caller().person.name.clone(), id.to_string())
+            .tenant(&owner.home())
             .body(serde_json::json!({ "person": key.person, "name": key.name }));
         self.0
             .ledger
@@ -92,7 +98,7 @@ impl Identity {
         }
         let (text, key) = KeyText::mint(&self.0.clock, person.id, name, expires_at, scopes);
         let row = key.clone();
-        let draft = Draft::new("key.minted", actor, key.id.to_string()).body(body);
+        let draft = Draft::new("key.minted", actor, key.id.to_string()).tenant(&person.home()).body(body);
         self.0
             .ledger
             .write(self.0.clock.now(), move |batch| {

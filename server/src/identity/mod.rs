@@ -7,6 +7,7 @@ pub mod api;
 pub mod caller;
 mod credentials;
 mod directory;
+mod grant;
 mod keys;
 mod link;
 mod name;
@@ -16,6 +17,7 @@ mod rights;
 mod session;
 mod sign_in;
 mod store;
+mod tenants;
 mod throttle;
 mod totp;
 
@@ -33,11 +35,13 @@ use tokio::sync::watch;
 pub use self::acts::*;
 pub use self::credentials::{Begun, Chosen};
 pub use self::directory::{Key, Kind, Person};
+pub use self::grant::{HOUSE, House};
 pub use self::keys::Minted;
 pub use self::people::{Change, NewPerson};
 pub use self::rights::Judged;
 pub use self::session::{Session, SessionLimits, Visitor};
 pub use self::sign_in::{Attempt, Opened};
+pub use self::tenants::NewTenant;
 pub use self::throttle::Trickle;
 
 use self::directory::{Directory, KeyText};
@@ -47,6 +51,7 @@ use self::throttle::Throttle;
 use crate::audit::{Draft, Ledger, WriteFault};
 use crate::clock::Clock;
 use crate::db::{Db, DbFault};
+use crate::tenant::{Reach, Tenant};
 use crate::vault::{Vault, VaultFault};
 
 /// Knows the people and asks the access policies. Cheap to clone.
@@ -84,6 +89,8 @@ pub struct Caller {
     pub mfa: bool,
     /// The actions that their key is for; all, if absent.
     pub scopes: Option<Arc<BTreeSet<String>>>,
+    /// How far they reach: what their own and their owner's grants come to, narrowed by what they asked for.
+    pub reach: Reach,
 }
 
 /// How somebody showed who they are.
@@ -128,7 +135,13 @@ impl Person {
         principal.name.clone_from(&self.name);
         principal.roles.clone_from(&self.roles);
         principal.groups.clone_from(&self.groups);
+        principal.grants = grant::said(&self.grants, &self.reach);
         principal
+    }
+
+    /// The tenant that what they do is written down for: their only one, or the default one.
+    pub fn home(&self) -> Tenant {
+        self.reach.only().cloned().unwrap_or_default()
     }
 }
 
@@ -143,6 +156,10 @@ pub enum IdentityFault {
     NoKey(String),
     #[error("there is no session `{0}`")]
     NoSession(String),
+    #[error("there is no tenant `{0}`")]
+    NoTenant(String),
+    #[error("there is a tenant `{0}` already")]
+    TenantTaken(String),
     #[error("there is a person named `{0}` already")]
     NameTaken(String),
     #[error("`{wanted}` could be taken for `{there}`, who is there already")]
@@ -225,6 +242,7 @@ impl Identity {
         let first = key.used.last_from().is_none();
         if let Some(caller) = caller.as_ref().filter(|_| key.used.note(from, now) && !first) {
             let draft = Draft::new("key.used-elsewhere", caller.person.name.clone(), key.id.to_string())
+                .tenant(&caller.person.home())
                 .body(serde_json::json!({ "address": from.to_string(), "person": caller.person.id }));
             self.0.ledger.append(now, draft).await?;
         }
@@ -261,7 +279,15 @@ impl Identity {
             (Kind::User, _) => None,
             (_, owner) => Some(Arc::clone(directory.people.get(&owner?).filter(|owner| !owner.disabled)?)),
         };
-        Some(Caller { person, owner, by, mfa, scopes })
+        let reach = owner.as_ref().map_or_else(|| person.reach.clone(), |owner| person.reach.and(&owner.reach));
+        Some(Caller { person, owner, by, mfa, scopes, reach })
+    }
+
+    /// How far a caller reaches by now, and no further than when they came.
+    pub fn reach_now(&self, caller: &Caller) -> Reach {
+        let directory = self.0.directory.load();
+        let people = std::iter::once(caller.person.id).chain(caller.owner.as_ref().map(|owner| owner.id));
+        people.filter_map(|id| directory.people.get(&id)).fold(caller.reach.clone(), |reach, it| reach.and(&it.reach))
     }
 
     /// Whether what a caller came with is still good. What goes on for long asks now and then.

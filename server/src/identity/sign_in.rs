@@ -109,7 +109,9 @@ impl Identity {
             None => ("stranger".to_owned(), "stranger".to_owned()),
         };
         let body = serde_json::json!({ "why": why, "address": from.address.to_string(), "agent": from.agent });
-        self.0.ledger.append(self.0.clock.now(), Draft::new("session.refused", actor, subject).body(body)).await?;
+        let home = person.map(Person::home).unwrap_or_default();
+        let draft = Draft::new("session.refused", actor, subject).tenant(&home).body(body);
+        self.0.ledger.append(self.0.clock.now(), draft).await?;
         Ok(())
     }
 
@@ -165,7 +167,8 @@ impl Identity {
         let session = Arc::new(session);
         let mut ended = self.too_many(id);
         ended.extend(old.and_then(|old| self.session_of_cookie(old)).map(|session| session.id));
-        let draft = Draft::new("session.opened", person.name.clone(), session.id.to_string()).body(serde_json::json!({
+        let draft = Draft::new("session.opened", person.name.clone(), session.id.to_string()).tenant(&person.home());
+        let draft = draft.body(serde_json::json!({
             "person": id, "by": by, "mfa": mfa, "address": session.address, "agent": session.agent,
         }));
         let (row, person, gone) = (Arc::clone(&session), next.people.get(&id).cloned(), ended.clone());
@@ -216,7 +219,8 @@ impl Identity {
         session.expires_at = old.expires_at;
         let session = Arc::new(session);
         let ended = if change.ends_others { self.sessions_of(id) } else { vec![own] };
-        let draft = Draft::new(change.kind, caller.person.name.clone(), id.to_string()).body(serde_json::json!({
+        let draft = Draft::new(change.kind, caller.person.name.clone(), id.to_string()).tenant(&caller.person.home());
+        let draft = draft.body(serde_json::json!({
             "session": session.id, "instead_of": own, "address": session.address, "sessions_ended": ended.len(),
         }));
         let next = directory.with_credentials(id, credentials.clone());
@@ -289,8 +293,9 @@ impl Identity {
     }
 
     async fn end(&self, actor: &str, person: UserId, ended: Vec<SessionId>) -> Result<(), IdentityFault> {
-        let draft =
-            Draft::new("session.ended", actor, person.to_string()).body(serde_json::json!({ "sessions": ended }));
+        let draft = Draft::new("session.ended", actor, person.to_string())
+            .tenant(&self.0.directory.load().home(person))
+            .body(serde_json::json!({ "sessions": ended }));
         let gone = ended.clone();
         self.0
             .ledger

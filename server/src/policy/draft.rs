@@ -63,7 +63,8 @@ impl Policy {
 
     /// Looks at a draft.
     pub async fn examine(&self, _: Permit<PublishBundle>, files: Files, depth: Depth) -> Examined {
-        let work = tokio::task::spawn_blocking(move || examined(&files, depth));
+        let beside = self.bundle();
+        let work = tokio::task::spawn_blocking(move || examined(&beside, &files, depth));
         work.await.unwrap_or_else(|fault| {
             let fault = Fault::whole("bundle.toml", format!("the draft could not be looked at: {fault}"));
             Examined { findings: vec![fault], ..Examined::default() }
@@ -71,8 +72,8 @@ impl Policy {
     }
 }
 
-fn examined(files: &Files, depth: Depth) -> Examined {
-    let bundle = match Bundle::load(files) {
+fn examined(beside: &Bundle, files: &Files, depth: Depth) -> Examined {
+    let bundle = match beside.reload(files) {
         Ok(bundle) => Arc::new(bundle),
         Err(findings) => return Examined { findings, ..Examined::default() },
     };

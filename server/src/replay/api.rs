@@ -405,7 +405,7 @@ impl ReplayApi {
 
     /// What is found speaks of who did what, as the audit log does.
     async fn reader(&self, caller: &Caller) -> Result<Permit<ReadAudit>, Problem> {
-        self.permit(caller, Resource::other(OtherKind::AuditLog, "log")).await
+        self.permit(caller, Resource::other(OtherKind::AuditLog, "whole")).await
     }
 
     async fn may_shadow(&self, caller: &Caller, revision: &str) -> Result<Permit<ShadowBundle>, Problem> {

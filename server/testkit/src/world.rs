@@ -173,6 +173,26 @@ impl World {
         Person::new(name, made["id"].as_str().unwrap(), Some(key), &self.base, &self.http)
     }
 
+    /// Somebody new with these roles and grants, and a key.
+    pub async fn granted(&self, name: &str, roles: &[&str], grants: &[&str]) -> Person {
+        let new = json!({ "name": name, "roles": roles, "grants": grants });
+        self.keyed(new).await
+    }
+
+    /// Somebody new as `new` says, and a key.
+    pub async fn keyed(&self, new: Value) -> Person {
+        let (admin, name) = (self.admin(), new["name"].as_str().unwrap().to_owned());
+        let made = admin.post("/api/v1/users", new).await.is(201);
+        let key = admin.post("/api/v1/auth/keys", json!({ "user": name, "name": format!("{name} key") })).await.is(201);
+        let key = key["plain_key"].as_str().unwrap().to_owned();
+        Person::new(&name, made["id"].as_str().unwrap(), Some(key), &self.base, &self.http)
+    }
+
+    /// A tenant, of nobody's organization.
+    pub async fn tenant(&self, name: &str) {
+        self.admin().post("/api/v1/tenants", json!({ "name": name })).await.is(201);
+    }
+
     /// An enrollment token, made with these wishes.
     pub async fn token(&self, wishes: Value) -> Value {
         self.admin().post("/api/v1/tokens", wishes).await.is(201)
@@ -180,7 +200,12 @@ impl World {
 
     /// An enrolled host that is not connected yet.
     pub async fn host(&self, name: &str, tags: &[&str]) -> Host {
-        let token = self.token(json!({ "name": name, "tags": tags })).await;
+        self.host_with(name, json!({ "name": name, "tags": tags })).await
+    }
+
+    /// An enrolled host, by a token that is made with these wishes.
+    pub async fn host_with(&self, name: &str, wishes: Value) -> Host {
+        let token = self.token(wishes).await;
         let answer = self.stranger().post("/api/v1/register", registration(&token["token"], name)).await;
         Host::enrolled(&answer.is(201), &self.base)
     }

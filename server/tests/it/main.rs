@@ -13,8 +13,10 @@ mod bundles;
 mod bundles_crash;
 #[cfg(test)]
 mod bundles_git;
+mod bundles_remote;
 #[cfg(test)]
 mod bundles_templates;
+mod bundles_upload;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod drafts;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
+mod guide;
 mod identity;
 #[cfg(test)]
 mod identity_people;
@@ -45,6 +48,8 @@ mod several;
 mod shadow;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod wire;
 

@@ -44,7 +44,11 @@ async fn finds_entries_by_every_filter() {
     assert_eq!(found(&ledger, Filter { kind: some("command"), ..all.clone() }).await, NONE);
     assert_eq!(found(&ledger, Filter { command: some("cmd_2"), ..all.clone() }).await, [2]);
     assert_eq!(found(&ledger, Filter { probe: some("prb_3"), ..all.clone() }).await, [3]);
-    assert_eq!(found(&ledger, Filter { tenant: some("north"), ..all.clone() }).await, [6]);
+    assert_eq!(
+        found(&ledger, Filter { reach: Reach::of(Some([Tenant::named("north")].into()), [].into()), ..all.clone() })
+            .await,
+        [6]
+    );
     assert_eq!(found(&ledger, Filter { since_ms: Some(1004), ..all.clone() }).await, [6, 5, 4]);
     assert_eq!(found(&ledger, Filter { until_ms: Some(1001), ..all.clone() }).await, [1, 0]);
     assert_eq!(found(&ledger, Filter { since_ms: Some(1002), until_ms: Some(1003), ..all.clone() }).await, [3, 2]);

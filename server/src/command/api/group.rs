@@ -11,6 +11,7 @@ use super::{Ask, CommandApi, Receipt, intent};
 use crate::error::Problem;
 use crate::fleet::Probe;
 use crate::identity::{Caller, SimulateCommand};
+use crate::tenant::Reach;
 
 /// Probes that one request may name.
 const MOST_PROBES: usize = 1_000;
@@ -71,7 +72,7 @@ pub struct ProbeForecast {
 impl CommandApi {
     pub(super) async fn forecast(&self, caller: &Caller, several: AskSeveral) -> Result<Json<GroupForecast>, Problem> {
         let AskSeveral { probes, ask } = several;
-        let probes = self.named(&probes)?;
+        let probes = self.named(&caller.reach, &probes)?;
         for probe in &probes {
             self.identity.permit::<SimulateCommand>(caller, self.resource(probe)).await?;
         }
@@ -95,14 +96,14 @@ impl CommandApi {
     }
 
     /// Probes by id or name, each once.
-    fn named(&self, names: &[String]) -> Result<Vec<Arc<Probe>>, Problem> {
+    fn named(&self, reach: &Reach, names: &[String]) -> Result<Vec<Arc<Probe>>, Problem> {
         if names.is_empty() || names.len() > MOST_PROBES {
             return Err(Problem::new("invalid", format!("name 1 to {MOST_PROBES} probes; a tag reaches more")));
         }
         let mut seen = BTreeSet::new();
         let mut probes = Vec::with_capacity(names.len());
         for name in names {
-            let probe = self.fleet.find(name)?;
+            let probe = self.fleet.find(reach, name)?;
             if seen.insert(probe.id) {
                 probes.push(probe);
             }
@@ -112,7 +113,7 @@ impl CommandApi {
 
     pub(super) async fn ask_several(&self, caller: &Caller, several: AskSeveral) -> Result<Json<GroupOut>, Problem> {
         let AskSeveral { probes, ask } = several;
-        let probes = self.named(&probes)?;
+        let probes = self.named(&caller.reach, &probes)?;
         self.ask_all(caller, ask, probes).await
     }
 

@@ -98,7 +98,7 @@ mod tests {
                 machine_id: name.into(),
                 tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
                 site: None,
-                tenant: None,
+                tenant: crate::tenant::Tenant::default(),
                 ceiling: legator_protocol::Level::Remediate,
                 floor: None,
                 inventory: None,

@@ -129,6 +129,8 @@ impl From<PolicyFault> for Problem {
                 Problem::new("not-found", detail).help("`GET /api/v1/bundles` lists the revisions")
             }
             PolicyFault::Ambiguous(_) | PolicyFault::Invalid(_) => Problem::new("invalid", detail),
+            PolicyFault::Unsigned(_) => Problem::new("bundle-refused", detail)
+                .help("build the archive with `legatorctl bundle build --key FILE`; the server's `--bundle-signers` lists who may"),
             PolicyFault::Active(_) | PolicyFault::NoEarlier | PolicyFault::NotPinned => {
                 Problem::new("conflict", detail)
             }
