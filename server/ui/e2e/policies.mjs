@@ -16,7 +16,7 @@ export async function write(page, text) {
 const checked = (page, how) => page.locator(`[data-check=${how}]`).first().waitFor();
 
 export async function policies({ ana, ben, w, run, shot, signIn }) {
-  let revision;
+  let revision, replay;
   const before = (await w.ask('GET', '/api/v1/policies')).revision;
 
   await w.ask('PUT', '/api/v1/probes/web-1/tags', { tags: ['web', 'shop'] });
@@ -98,6 +98,7 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     same(await ana.getByLabel('Candidate').inputValue(), 'draft', 'the candidate');
     await ana.getByRole('button', { name: 'Decide them again' }).click();
     await ana.locator('[data-replay=done]').waitFor();
+    replay = new URL(ana.url()).pathname;
     await ana.locator('[data-difference=newly-denied]').first().waitFor();
     await ana.getByRole('button', { name: /^Newly denied/ }).click();
     await ana.waitForURL(/kind=newly-denied/);
@@ -192,5 +193,5 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     await ben.getByText(/\d+ of \d+ cases hold/).waitFor();
   }, ben);
 
-  return revision;
+  return replay;
 }

@@ -4,6 +4,7 @@ import type { Show } from './approvals/Queue';
 import type { FleetSearch } from './fleet/Fleet';
 import type { Narrow } from './policy/Differences';
 import { Empty, FailureNote } from './kit/states';
+import { isGone } from './shell/OtherVersion';
 import { Root } from './shell/Root';
 
 type Raw = Record<string, unknown>;
@@ -17,7 +18,9 @@ const one = <T extends string>(value: string | undefined, of: readonly T[]): T |
 const root = createRootRoute({
   component: Root,
   notFoundComponent: () => <Empty title="There is no such page"><Link to="/overview" className="underline">Go to the overview</Link></Empty>,
-  errorComponent: ({ error, reset }) => <FailureNote cause={error} what="this page" retry={reset} />,
+  errorComponent: ({ error, reset }) => isGone(error)
+    ? <Empty title="The server is of another version now">This page belongs to the one before. What you typed and have not sent stays. <button type="button" className="underline" onClick={() => window.location.reload()}>Load it again</button></Empty>
+    : <FailureNote cause={error} what="this page" retry={reset} />,
 });
 const index = createRoute({ getParentRoute: () => root, path: '/', beforeLoad: () => { throw redirect({ to: '/overview' }); } });
 // The setup link leads here; when nothing is to be set up any more, it is an address like any other.
