@@ -310,9 +310,9 @@ try {
     await ana.locator('[data-live=live]').waitFor();
     const front = (url) => url.pathname === '/';
     await ana.route(front, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><script type="module" src="/assets/index-other.js"></script>' }));
-    await ana.context().setOffline(true);
+    await w.down();
     await ana.locator('[data-live=stale]').waitFor();
-    await ana.context().setOffline(false);
+    await w.up();
     await ana.getByText('The server is of another version now').waitFor();
     await axe(ana);
     await shot(ana, 'another-version');

@@ -146,7 +146,7 @@ export default function Policies() {
   const bundle = useQuery(q.bundle());
   const me = useQuery(q.me());
   if (me.data) openDraft(me.data.id);
-  return <Loaded query={bundle} what="the policies">{(found) => <Bar bundle={found}><Outlet /></Bar>}</Loaded>;
+  return <>{!bundle.data && <h1 className="sr-only">Policies</h1>}<Loaded query={bundle} what="the policies">{(found) => <Bar bundle={found}><Outlet /></Bar>}</Loaded></>;
 }
 
 /** The bundle that decides; the frame has read it before any page in it is shown. */
