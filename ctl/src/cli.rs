@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::exit_codes;
 use crate::{
-    approvals, audit, bundle, commands, events, explain, login, people, policies, probes, rights, run, shells, tenants,
-    tokens,
+    approvals, audit, bundle, commands, events, explain, login, people, policies, probes, providers, rights, run,
+    shells, tenants, tokens,
 };
 
 /// Run your fleet by rules you can read.
@@ -102,6 +102,8 @@ pub enum Command {
     Roles,
     /// API keys: list, create, revoke.
     Keys(people::Keys),
+    /// Outside providers (OpenID Connect): list, add, check, remove.
+    Providers(providers::Providers),
     /// The audit log: read, follow, verify, export, prove.
     Audit(audit::Audit),
     /// Policy as code: make, check, test, compare and build bundles; publish, replay and shadow them, put them in force.

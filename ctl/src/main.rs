@@ -10,6 +10,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod device;
 mod events;
 mod exit;
 mod explain;
@@ -20,6 +21,7 @@ mod people;
 mod pin;
 mod policies;
 mod probes;
+mod providers;
 mod rationale;
 mod rights;
 mod run;
@@ -88,6 +90,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Users(users) => users.obey(&server()?, screen).await,
         Command::Tenants(tenants) => tenants.obey(&server()?, screen).await,
         Command::Keys(keys) => keys.obey(&server()?, screen).await,
+        Command::Providers(providers) => providers.obey(&server()?, screen).await,
         Command::Audit(audit) => audit.obey(server, screen).await,
         Command::Bundle(bundle) => bundle.obey(server, screen).await,
         Command::Policy(policy) => policy.obey(screen),

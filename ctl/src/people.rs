@@ -117,6 +117,16 @@ enum NewKey {
         #[arg(long = "scope", value_name = "ACTION")]
         scopes: Vec<String>,
     },
+    /// Make a key in place of another, for the same; the old one goes on for a while.
+    Rotate {
+        /// The old key's id.
+        id: String,
+        /// How long the old one goes on.
+        #[arg(long, value_name = "SPAN", value_parser = span::parse, default_value = "1d")]
+        overlap: Duration,
+    },
+    /// Seal the server's secrets with another key from now on; asked again, it says how far that is.
+    RotateSeal,
     /// End a key at once.
     Revoke {
         /// The key's id.
@@ -221,6 +231,25 @@ impl Keys {
                 screen.either(&key, || {
                     screen.data(&field::shown(&key, "plain_key"));
                     screen.note(&format!("`{}`; it is not shown again", field::shown(&key, "id")));
+                });
+            }
+            Some(NewKey::Rotate { id, overlap }) => {
+                let body = json!({ "overlap_s": overlap.as_secs() });
+                let key = server.post(&["api", "v1", "auth", "keys", &id, "rotate"], &[], &body).await?;
+                screen.either(&key, || {
+                    screen.data(&field::shown(&key, "plain_key"));
+                    screen.note(&format!("`{}`; it is not shown again", field::shown(&key, "id")));
+                });
+            }
+            Some(NewKey::RotateSeal) => {
+                let turn = server.post(&["api", "v1", "server", "seal-key", "rotate"], &[], &json!({})).await?;
+                screen.either(&turn, || {
+                    let n_anew = field::number(&turn, "sealed_anew");
+                    screen.note(&format!("{n_anew} secrets were sealed anew"));
+                    match turn["turning"].as_bool() {
+                        Some(true) => screen.note("the old key is kept for a minute more, and goes by itself"),
+                        _ => screen.note("nothing is sealed with an old key"),
+                    }
                 });
             }
             Some(NewKey::Revoke { id }) => {

@@ -76,13 +76,21 @@ impl Server {
 
     /// Signs in; gives who it is, and the cookie of the session.
     pub async fn sign_in(&self, body: &Value) -> Result<(Value, String), Failure> {
-        let path = ["api", "v1", "auth", "sign-in"];
-        let response = self.send(Method::POST, &path, &[], Some(body), &[], Some(PROMPT)).await?;
+        let opened = self.session(&["api", "v1", "auth", "sign-in"], body).await?;
+        opened.ok_or_else(|| Failure::Answer("it gives no session".to_owned()))
+    }
+
+    /// Asks for a session; there is none yet where the answer is to come again.
+    pub async fn session(&self, path: &[&str], body: &Value) -> Result<Option<(Value, String)>, Failure> {
+        let response = self.send(Method::POST, path, &[], Some(body), &[], Some(PROMPT)).await?;
+        if response.status().as_u16() == 202 {
+            return Ok(None);
+        }
         let cookie = response.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
         let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
         let cookie = cookie.ok_or_else(|| Failure::Answer("it gives no session".to_owned()))?;
         let who = response.json().await.map_err(|fault| Failure::Answer(chain(&fault)))?;
-        Ok((who, cookie))
+        Ok(Some((who, cookie)))
     }
 
     /// `/api/v1/…`, each part made safe for an address.

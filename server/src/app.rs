@@ -17,9 +17,10 @@ use crate::db::Db;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::hub::{Hub, SessionEnd, Switchboard};
-use crate::identity::{self, Identity, SessionLimits, Trickle};
+use crate::identity::{self, Identity, Rate, Rates, SessionLimits, Trickle};
 use crate::policy::{self, Activations, Ceilings, Policy, Source};
 use crate::replay::{self, Replays};
+use crate::rotation::{self, Rotation};
 use crate::telemetry::{By, Metrics};
 use crate::tenant::Reach;
 use crate::tls::Certificate;
@@ -40,6 +41,7 @@ pub struct App {
     pub hub: Hub,
     pub road: Road,
     pub replays: Replays,
+    pub rotation: Rotation,
     strangers: Arc<Trickle>,
 }
 
@@ -84,6 +86,11 @@ impl App {
             vault: vault.clone(),
             bundle: policy.watch(),
             limits: limits_of(config),
+            providers: config.oidc.providers()?,
+            public_url: config.public_url.clone(),
+            rates: rates_of(config),
+            metrics: metrics.clone(),
+            proxies: config.trusted_proxies.clone(),
         };
         let identity = Identity::open(needs, data).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
@@ -101,7 +108,7 @@ impl App {
             approvals: approvals.clone(),
             capacity: capacity.clone(),
             hub: hub.clone(),
-            vault,
+            vault: vault.clone(),
             bundle: policy.watch(),
         };
         let road = Road::open(needs).await?;
@@ -117,6 +124,7 @@ impl App {
         };
         let replays = Replays::open(needs).await?;
 
+        let rotation = Rotation::new(clock.clone(), ledger.clone(), vault, identity.clone(), fleet.clone());
         let first_key = identity.bootstrap().await?.map(|minted| minted.text);
         if let Some(key) = &first_key {
             write_private(&data.join("admin.key"), key.expose().as_bytes()).context("could not keep the first key")?;
@@ -138,6 +146,7 @@ impl App {
             hub,
             road,
             replays,
+            rotation,
             strangers: Arc::default(),
         };
         app.start();
@@ -180,7 +189,19 @@ impl App {
         };
         let policy = Policy::open(needs).await?;
         let limits = limits_of(config);
-        let needs = identity::Needs { clock, db, ledger, vault, bundle: policy.watch(), limits };
+        let needs = identity::Needs {
+            clock,
+            db,
+            ledger,
+            vault,
+            bundle: policy.watch(),
+            limits,
+            providers: Vec::new(),
+            public_url: None,
+            rates: rates_of(config),
+            metrics: Metrics::new(),
+            proxies: Vec::new(),
+        };
         let identity = Identity::open(needs, data).await?;
         let link = identity.recover(name).await;
         // The folder is free again when the log's writer has gone, which it does with the last handle.
@@ -201,6 +222,7 @@ impl App {
         tokio::spawn(replay::keep_shadow(self.replays.clone()));
         tokio::spawn(hand_out_checkpoints(self.clone()));
         tokio::spawn(end_sessions(self.clone()));
+        tokio::spawn(rotation::reconcile(self.rotation.clone()));
         tokio::spawn(remember_uses(self.identity.clone()));
     }
 }
@@ -355,6 +377,12 @@ impl App {
             tracing::error!(%fault, "a refused frame could not be recorded");
         }
     }
+}
+
+fn rates_of(config: &Config) -> Rates {
+    let person = Rate { per_s: config.rate_per_s, burst: config.rate_burst };
+    let stranger = Rate { per_s: config.stranger_rate_per_s, burst: config.stranger_rate_burst };
+    Rates { person, stranger }
 }
 
 fn limits_of(config: &Config) -> SessionLimits {

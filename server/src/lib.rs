@@ -27,6 +27,8 @@ pub mod policy;
 // 5
 pub mod replay;
 pub mod timeline;
+// 6
+pub mod rotation;
 // 7
 pub mod app;
 pub mod doctor;

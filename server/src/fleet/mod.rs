@@ -272,6 +272,33 @@ impl Fleet {
         Ok(())
     }
 
+    /// Seals probes' keys with the key of now, where they are not; gives how many were not.
+    pub async fn reseal(&self) -> Result<usize, FleetFault> {
+        let mut turned = Vec::new();
+        for (id, old) in store::sealed_keys(&self.0.db).await? {
+            if let Some(new) = self.0.vault.renew(&self.0.clock, &format!("probe key {id}"), &old)? {
+                turned.push((id, old, new));
+            }
+        }
+        let n_turned = turned.len();
+        for part in turned.chunks(500) {
+            let part = part.to_vec();
+            self.0
+                .ledger
+                .write(self.0.clock.now(), move |batch| {
+                    Box::pin(async move {
+                        let connection = batch.connection().await?;
+                        for (id, old, new) in &part {
+                            store::reseal(connection, *id, old, new).await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await?;
+        }
+        Ok(n_turned)
+    }
+
     /// The probe's sealed key. Only the command room's keyring asks.
     pub async fn sealed_key(&self, id: ProbeId) -> Result<Option<Vec<u8>>, FleetFault> {
         Ok(store::sealed_key(&self.0.db, id).await?)

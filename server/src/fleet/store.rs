@@ -114,6 +114,23 @@ pub async fn sealed_key(db: &Db, id: ProbeId) -> Result<Option<Vec<u8>>, DbFault
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// Every probe's sealed key.
+pub async fn sealed_keys(db: &Db) -> Result<Vec<(ProbeId, Vec<u8>)>, DbFault> {
+    let rows = sqlx::query("SELECT id, key FROM fleet_probe WHERE removed_at IS NULL").fetch_all(db.reads()).await?;
+    let read = |row: &SqliteRow| {
+        let id: &str = row.try_get(0)?;
+        Ok((DbFault::column("fleet_probe.id", id.parse())?, row.try_get(1)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The same key under another seal, unless it was changed meanwhile.
+pub async fn reseal(connection: &mut SqliteConnection, id: ProbeId, old: &[u8], new: &[u8]) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_probe SET key = ? WHERE id = ? AND key = ?");
+    update.bind(new).bind(id.to_string()).bind(old).execute(connection).await?;
+    Ok(())
+}
+
 pub async fn inventory(db: &Db, id: ProbeId) -> Result<BTreeMap<String, serde_json::Value>, DbFault> {
     let select = sqlx::query("SELECT section, body FROM fleet_inventory WHERE probe = ?");
     let mut sections = BTreeMap::new();

@@ -4,6 +4,7 @@ mod events;
 mod house;
 mod listen;
 mod pack;
+mod rotation;
 mod shape;
 mod socket;
 mod stream;
@@ -22,6 +23,9 @@ use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
 use crate::identity::api::IdentityApi;
+use crate::identity::api::devices::DevicesApi;
+use crate::identity::api::passkeys::PasskeysApi;
+use crate::identity::api::providers::ProvidersApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
 use crate::identity::api::tenants::TenantsApi;
@@ -48,12 +52,17 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { ledger, identity: identity.clone() },
         events::EventsApi { events, fleet: fleet.clone(), identity: identity.clone() },
+        // Tuples of tuples, since one has room for sixteen.
         (
             SessionsApi(identity.clone()),
+            ProvidersApi(identity.clone()),
+            PasskeysApi(identity.clone()),
+            DevicesApi(identity.clone()),
             IdentityApi(identity.clone()),
             RightsApi(identity.clone()),
             TenantsApi(identity.clone()),
         ),
+        rotation::RotationApi { rotation: app.rotation.clone(), identity: identity.clone() },
         house::HouseApi { app: app.clone(), metrics, identity },
     )
 }

@@ -79,8 +79,12 @@ acts! {
     ManageKeys => "manageKeys",
     /// Make tenants, and say who is granted them.
     ManageTenants => "manageTenants",
+    /// Turn the server's own keys.
+    TurnKeys => "turnKeys",
     /// Add people.
     ManageUsers => "manageUsers",
+    /// Say by which outside providers people sign in, and what those give.
+    ManageProviders => "manageProviders",
     /// See load and room.
     ViewCapacity => "viewCapacity",
 }

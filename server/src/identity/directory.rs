@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::grant::{self, House};
 use super::name;
+use super::passkey::Passkey;
 use crate::clock::Clock;
 use crate::tenant::{Reach, Tenant};
 use crate::vault::Secret;
@@ -70,6 +71,7 @@ pub(super) struct Credentials {
     /// Argon2id, as a PHC string.
     pub password: Option<Secret<String>>,
     pub totp: Option<Totp>,
+    pub passkeys: Vec<Passkey>,
 }
 
 /// The secret of an authenticator app.
@@ -82,8 +84,13 @@ pub(super) struct Totp {
 }
 
 impl Credentials {
-    pub fn second_factor(&self) -> Option<&Totp> {
+    /// The authenticator app, if it is in use.
+    pub fn app(&self) -> Option<&Totp> {
         self.totp.as_ref().filter(|totp| totp.confirmed_at.is_some())
+    }
+
+    pub fn has_second_factor(&self) -> bool {
+        self.app().is_some() || !self.passkeys.is_empty()
     }
 }
 
@@ -215,6 +222,13 @@ impl Directory {
 
     pub fn credentials(&self, id: UserId) -> Option<&Arc<Credentials>> {
         self.credentials.get(&id)
+    }
+
+    /// Whose passkey this is.
+    pub fn passkey(&self, id: &[u8]) -> Option<(UserId, &Passkey)> {
+        let mut all =
+            self.credentials.iter().flat_map(|(person, it)| it.passkeys.iter().map(move |one| (*person, one)));
+        all.find(|(_, passkey)| passkey.id == id)
     }
 
     pub fn with_credentials(&self, id: UserId, credentials: Credentials) -> Self {

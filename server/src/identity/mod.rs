@@ -6,13 +6,20 @@ mod acts;
 pub mod api;
 pub mod caller;
 mod credentials;
+pub mod device;
 mod directory;
 mod grant;
+#[cfg(test)]
+mod hostile;
 mod keys;
 mod link;
 mod name;
+pub mod oidc;
+pub mod passkey;
 mod password;
 mod people;
+mod rate;
+mod reseal;
 mod rights;
 mod session;
 mod sign_in;
@@ -38,9 +45,10 @@ pub use self::directory::{Key, Kind, Person};
 pub use self::grant::{HOUSE, House};
 pub use self::keys::Minted;
 pub use self::people::{Change, NewPerson};
+pub use self::rate::Rate;
 pub use self::rights::Judged;
 pub use self::session::{Session, SessionLimits, Visitor};
-pub use self::sign_in::{Attempt, Opened};
+pub use self::sign_in::{Attempt, Factor, Opened};
 pub use self::tenants::NewTenant;
 pub use self::throttle::Trickle;
 
@@ -50,7 +58,9 @@ use self::session::{SessionText, Sessions};
 use self::throttle::Throttle;
 use crate::audit::{Draft, Ledger, WriteFault};
 use crate::clock::Clock;
+use crate::config::Network;
 use crate::db::{Db, DbFault};
+use crate::telemetry::{By, Metrics};
 use crate::tenant::{Reach, Tenant};
 use crate::vault::{Vault, VaultFault};
 
@@ -72,6 +82,16 @@ struct Inner {
     throttle: Throttle,
     strangers: Trickle,
     mill: Mill,
+    providers: oidc::Providers,
+    challenges: passkey::Challenges,
+    devices: device::Devices,
+    limits_of_rate: Rates,
+    by_person: rate::Buckets<UserId>,
+    by_address: rate::Buckets<IpAddr>,
+    metrics: Metrics,
+    proxies: Vec<Network>,
+    /// This server's own address, where the one that a browser uses is not it.
+    public_url: Option<String>,
     /// One change of the directory at a time, so that none is lost.
     changing: tokio::sync::Mutex<()>,
     /// Uses up to here are on disk.
@@ -160,6 +180,10 @@ pub enum IdentityFault {
     NoTenant(String),
     #[error("there is a tenant `{0}` already")]
     TenantTaken(String),
+    #[error("there is no provider `{0}`")]
+    NoProvider(String),
+    #[error("nobody is connected as `{0}`")]
+    NoConnection(String),
     #[error("there is a person named `{0}` already")]
     NameTaken(String),
     #[error("`{wanted}` could be taken for `{there}`, who is there already")]
@@ -176,6 +200,8 @@ pub enum IdentityFault {
     SecondFactorNeeded,
     #[error("too many tries; come again in {seconds} s")]
     Throttled { seconds: u64 },
+    #[error("too many requests; there is room again in {seconds} s")]
+    Busy { seconds: u64 },
     #[error("this link is unknown, was used, or is too old")]
     BadLink,
     #[error("this is done by a person who signed in, not with an API key")]
@@ -196,12 +222,28 @@ pub struct Needs {
     pub vault: Vault,
     pub bundle: watch::Receiver<Arc<Bundle>>,
     pub limits: SessionLimits,
+    /// Providers of the server's options.
+    pub providers: Vec<oidc::provider::Provider>,
+    pub public_url: Option<String>,
+    pub rates: Rates,
+    pub metrics: Metrics,
+    /// Proxies that are believed about who comes through them.
+    pub proxies: Vec<Network>,
+}
+
+/// How many requests are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Of one person, program or model, with all their keys and sessions together.
+    pub person: Rate,
+    /// Of one address, without a credential that is good.
+    pub stranger: Rate,
 }
 
 impl Identity {
     /// Loads everybody. `data` is the folder in which the setup link stands until it is used.
     pub async fn open(needs: Needs, data: &Path) -> Result<Self, IdentityFault> {
-        let Needs { clock, db, ledger, vault, bundle, limits } = needs;
+        let Needs { clock, db, ledger, vault, bundle, limits, providers, public_url, rates, metrics, proxies } = needs;
         let directory = store::load(&db).await?;
         let sessions = Sessions::new(store::sessions(&db).await?);
         let inner = Inner {
@@ -218,9 +260,63 @@ impl Identity {
             throttle: Throttle::default(),
             strangers: Trickle::default(),
             mill: Mill::default(),
+            providers: oidc::Providers::default(),
+            challenges: passkey::Challenges::default(),
+            devices: device::Devices::default(),
+            limits_of_rate: rates,
+            by_person: rate::Buckets::default(),
+            by_address: rate::Buckets::default(),
+            metrics,
+            proxies,
+            public_url,
             changing: tokio::sync::Mutex::default(),
         };
-        Ok(Self(Arc::new(inner)))
+        let identity = Self(Arc::new(inner));
+        identity.load_providers(providers).await?;
+        Ok(identity)
+    }
+
+    /// Counts a request of somebody whose credential was good.
+    pub fn spend(&self, caller: &Caller) -> Result<(), IdentityFault> {
+        let taken = self.0.by_person.take(&caller.person.id, self.0.limits_of_rate.person, self.0.clock.now());
+        self.bounded("person", taken)
+    }
+
+    /// Counts a request of a stranger.
+    pub fn spend_address(&self, address: IpAddr) -> Result<(), IdentityFault> {
+        let address = throttle::network(address);
+        let taken = self.0.by_address.take(&address, self.0.limits_of_rate.stranger, self.0.clock.now());
+        self.bounded("address", taken)
+    }
+
+    fn bounded(&self, by: &'static str, taken: Result<(), u64>) -> Result<(), IdentityFault> {
+        taken.map_err(|seconds| {
+            self.0.metrics.requests_limited.get_or_create(&By { name: by }).inc();
+            IdentityFault::Busy { seconds }
+        })
+    }
+
+    /// Who comes, where a trusted proxy says who came to it: the last address that is no proxy's.
+    pub fn behind(&self, peer: IpAddr, forwarded: Option<&str>) -> IpAddr {
+        let trusted = |address: &IpAddr| self.0.proxies.iter().any(|network| network.holds(*address));
+        let mut seen = peer;
+        if !trusted(&peer) {
+            return peer;
+        }
+        for hop in forwarded.unwrap_or_default().rsplit(',').take(16) {
+            // A proxy that writes what cannot be read is the last one that is known.
+            let Ok(address) = hop.trim().parse::<IpAddr>() else { return seen };
+            seen = address.to_canonical();
+            if !trusted(&seen) {
+                return seen;
+            }
+        }
+        seen
+    }
+
+    /// This server's own address, where it was told one.
+    pub fn public_url(&self) -> Option<&str> {
+        self.0.public_url.as_deref()
     }
 
     /// The first administrator with a key, if nobody is there yet.

@@ -70,7 +70,12 @@ impl Identity {
     pub fn signs_in_with(&self, person: &Person) -> (bool, bool) {
         let directory = self.0.directory.load();
         let credentials = directory.credentials(person.id);
-        credentials.map_or((false, false), |it| (it.password.is_some(), it.second_factor().is_some()))
+        credentials.map_or((false, false), |it| (it.password.is_some(), it.has_second_factor()))
+    }
+
+    /// Whether somebody has an authenticator app in use.
+    pub fn has_app(&self, person: &Person) -> bool {
+        self.0.directory.load().credentials(person.id).is_some_and(|it| it.app().is_some())
     }
 
     pub fn find(&self, permit: &Permit<ManageUsers>, id_or_name: &str) -> Result<Arc<Person>, IdentityFault> {
@@ -322,7 +327,7 @@ impl Identity {
     }
 
     /// A role that no policy speaks of is a slip of the pen.
-    fn check_roles(&self, roles: &BTreeSet<String>) -> Result<(), IdentityFault> {
+    pub(super) fn check_roles(&self, roles: &BTreeSet<String>) -> Result<(), IdentityFault> {
         let known = self.roles_of_policies();
         match roles.iter().find(|role| !known.contains(*role)) {
             None => Ok(()),
@@ -347,7 +352,7 @@ impl Identity {
         directory.people.values().filter(|person| person.kind == Kind::User && !person.disabled).any(|person| {
             let credentials = directory.credentials(person.id);
             let password = credentials.is_some_and(|it| it.password.is_some());
-            let second = password && credentials.is_some_and(|it| it.second_factor().is_some());
+            let second = password && credentials.is_some_and(|it| it.has_second_factor());
             let key = || {
                 let mut keys = directory.keys.values().filter(|key| key.person == person.id);
                 keys.any(|key| key.live(now) && key.scopes.is_none())
@@ -357,7 +362,7 @@ impl Identity {
     }
 }
 
-fn refuse_look_alikes(directory: &Directory, name: &str) -> Result<(), IdentityFault> {
+pub(super) fn refuse_look_alikes(directory: &Directory, name: &str) -> Result<(), IdentityFault> {
     let folded = name::folded(name);
     for person in directory.people.values() {
         if name::folded(&person.name) == folded {

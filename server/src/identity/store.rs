@@ -12,6 +12,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::directory::{Credentials, Directory, Key, Kind, Person, Totp, Used};
 use super::grant::House;
 use super::link::{Link, Purpose};
+use super::passkey;
 use super::session::Session;
 use crate::db::{Db, DbFault};
 use crate::tenant::{Reach, Tenant};
@@ -46,8 +47,11 @@ pub async fn load(db: &Db) -> Result<Directory, DbFault> {
         let sealed: Option<Vec<u8>> = row.try_get(2)?;
         let (confirmed_at, step) = (row.try_get(3)?, row.try_get(4)?);
         let totp = sealed.map(|sealed| Totp { sealed, confirmed_at, step });
-        let credentials = Credentials { password: password.map(Secret::new), totp };
+        let credentials = Credentials { password: password.map(Secret::new), totp, passkeys: Vec::new() };
         directory.credentials.insert(person, Arc::new(credentials));
+    }
+    for (person, passkey) in passkey::store::load(db).await? {
+        Arc::make_mut(directory.credentials.entry(person).or_default()).passkeys.push(passkey);
     }
     Ok(directory)
 }
@@ -128,9 +132,9 @@ pub async fn put_credentials(
     .bind(totp.and_then(|totp| totp.confirmed_at))
     .bind(totp.map_or(0, |totp| totp.step))
     .bind(at)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    passkey::store::put(connection, person, &credentials.passkeys).await
 }
 
 /// Replaces whatever codes there were.
@@ -254,6 +258,12 @@ pub async fn revoke_key(connection: &mut SqliteConnection, id: KeyId, at: i64) -
         .bind(id.to_string())
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+pub async fn expire_key(connection: &mut SqliteConnection, id: KeyId, at: i64) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE identity_key SET expires_at = ? WHERE id = ?");
+    update.bind(at).bind(id.to_string()).execute(connection).await?;
     Ok(())
 }
 

@@ -27,7 +27,10 @@ pub struct Plan {
     clock: Option<Clock>,
     bundle: Option<PathBuf>,
     bundles: Option<Bundles>,
+    configure: Option<Configure>,
 }
+
+type Configure = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// A server, its people and its hosts.
 pub struct World {
@@ -66,10 +69,18 @@ impl Plan {
         self
     }
 
+    /// Whatever else is to be different.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Config) + Send + 'static) {
+        self.configure = Some(Box::new(change));
+    }
+
     pub async fn start(self) -> World {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config { bundle: self.bundle, ..Config::on_loopback(&folder.path().join("data")) };
         config.bundles = self.bundles.unwrap_or(config.bundles);
+        if let Some(configure) = self.configure {
+            configure(&mut config);
+        }
         let clock = self.clock.unwrap_or_else(Clock::system);
         let base = Arc::new(Mutex::new(String::new()));
         let mut world =

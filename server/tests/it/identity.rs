@@ -28,13 +28,19 @@ pub fn operations(document: &Value) -> Vec<Operation> {
 /// What needs no key: a machine that enrolls brings a token, a repository signs its calls, and a monitor only asks how
 /// it goes. Who signs in has no session yet, and who signs out may have none any more.
 const OPEN: &[&str] = &[
+    "ask_device_sign_in",
+    "begin_device_sign_in",
+    "challenge_passkey",
     "choose_password",
+    "finish_provider_sign_in",
     "get_auth_state",
     "get_health",
     "get_version",
     "register_probe",
     "sign_in",
+    "sign_in_with_passkey",
     "sign_out",
+    "start_provider_sign_in",
     "tell_bundle_webhook",
 ];
 
@@ -45,6 +51,7 @@ pub fn body(operation: &str) -> Value {
         "decide_approval" => json!({ "decision": "approve" }),
         "create_token" => json!({ "name": "t", "ttl_s": 0 }),
         "create_user" => json!({ "name": "", "roles": [] }),
+        "put_provider" => json!({ "name": "", "issuer": "", "client_id": "" }),
         "create_key" => json!({ "user": "nobody", "name": "k" }),
         "change_user" | "change_tenant" => json!({}),
         "set_user_grants" => json!({ "grants": ["nothing"] }),
@@ -53,6 +60,12 @@ pub fn body(operation: &str) -> Value {
         "choose_password" => json!({ "token": "lgl_x", "password": "" }),
         "sign_in" => json!({ "name": "", "password": "" }),
         "change_password" => json!({ "old": "", "new": "" }),
+        "confirm_passkey" => json!({ "name": "", "client_data": "", "attestation": "" }),
+        "sign_in_with_passkey" => json!({ "id": "", "client_data": "", "authenticator_data": "", "signature": "" }),
+        "step_up" | "rotate_key" => json!({}),
+        "begin_device_sign_in" => json!({ "client": "" }),
+        "ask_device_sign_in" => json!({ "device_code": "" }),
+        "answer_device_sign_in" => json!({ "decision": "deny" }),
         "confirm_totp" => json!({ "code": "" }),
         "set_probe_tags" => json!({ "tags": [""] }),
         "cancel_command" => json!({ "reason": "" }),
@@ -95,6 +108,7 @@ async fn no_operation_answers_without_a_key_but_for_those_that_are_meant_to() {
             ("{index}", "0".to_owned()),
             ("{name}", "x".to_owned()),
             ("{n}", "1".to_owned()),
+            ("{code}", "BCDFGHJK".to_owned()),
         ]),
     );
     let mut open = Vec::new();

@@ -13,27 +13,40 @@ mod bundles;
 mod bundles_crash;
 #[cfg(test)]
 mod bundles_git;
+#[cfg(test)]
 mod bundles_remote;
 #[cfg(test)]
 mod bundles_templates;
+#[cfg(test)]
 mod bundles_upload;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod drafts;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
 mod guide;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod identity_people;
 #[cfg(test)]
 mod identity_sessions;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
+mod oidc_provider;
+#[cfg(test)]
+mod oidc_real;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod passkeys;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
@@ -52,6 +65,8 @@ mod streams;
 mod tenants;
 #[cfg(test)]
 mod wire;
+
+
 
 /// A change: it waits for room, and on production for a person.
 #[cfg(test)]

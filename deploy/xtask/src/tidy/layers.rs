@@ -14,7 +14,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("3", &["approvals", "capacity", "cloud", "fleet", "hub", "models", "network"]),
     ("4", &["command", "policy"]),
     ("5", &["alerts", "chat", "discovery", "jobs", "kubeflow", "replay", "timeline"]),
-    ("6", &["federation", "mcp", "notify"]),
+    ("6", &["federation", "mcp", "notify", "rotation"]),
     ("7", &["app", "doctor"]),
     ("8", &["http"]),
 ];

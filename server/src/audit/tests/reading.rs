@@ -3,6 +3,7 @@
 use legator_engine::tlog::{Ticket, Tree, leaf_hash, verify_consistency};
 
 use super::*;
+use crate::tenant::{Reach, Tenant};
 
 async fn found(ledger: &Ledger, filter: Filter) -> Vec<u64> {
     ledger.entries(&filter, None, 100).await.unwrap().entries.iter().map(|entry| entry.index).collect()

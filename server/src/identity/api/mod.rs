@@ -1,5 +1,8 @@
 //! The room's API: people and keys here, sessions in `sessions.rs`, roles and groups in `rights.rs`.
 
+pub mod devices;
+pub mod passkeys;
+pub mod providers;
 pub mod rights;
 pub mod sessions;
 pub mod tenants;
@@ -150,6 +153,15 @@ pub struct NewKey {
     scopes: Option<Vec<String>>,
 }
 
+/// How a key is replaced.
+#[derive(Object)]
+pub struct KeyRotation {
+    /// Seconds for which the old one goes on; a day, if absent.
+    overlap_s: Option<u32>,
+}
+
+const DAY_S: u32 = 24 * 60 * 60;
+
 /// A fresh key. The text is shown this once.
 #[derive(Object)]
 pub struct MintedKey {
@@ -257,6 +269,21 @@ impl IdentityApi {
         Ok(Created::Created(Json(MintedKey { key: (&minted.key).into(), plain_key: minted.text.expose().clone() })))
     }
 
+    /// Makes a key in place of another, for the same. The old one goes on for as long as you say, so that what uses it
+    /// can change over.
+    #[oai(path = "/auth/keys/:id/rotate", method = "post", operation_id = "rotate_key")]
+    async fn rotate(
+        &self,
+        caller: Authenticated,
+        id: Path<String>,
+        body: Json<KeyRotation>,
+    ) -> Result<Created<MintedKey>, Problem> {
+        let permit = self.0.permit::<ManageKeys>(&caller.0, Resource::control_plane()).await?;
+        let id = id.0.parse().map_err(|_| Problem::not_found("key", &id.0))?;
+        let minted = self.0.rotate_key(permit, id, i64::from(body.0.overlap_s.unwrap_or(DAY_S)) * 1000).await?;
+        Ok(Created::Created(Json(MintedKey { key: (&minted.key).into(), plain_key: minted.text.expose().clone() })))
+    }
+
     /// Ends an API key at once.
     #[oai(path = "/auth/keys/:id", method = "delete", operation_id = "revoke_key")]
     async fn revoke(&self, caller: Authenticated, id: Path<String>) -> Result<Done, Problem> {
@@ -328,7 +355,9 @@ impl From<IdentityFault> for Problem {
             IdentityFault::NoPerson(_)
             | IdentityFault::NoKey(_)
             | IdentityFault::NoSession(_)
-            | IdentityFault::NoTenant(_) => Problem::new("not-found", detail),
+            | IdentityFault::NoTenant(_)
+            | IdentityFault::NoProvider(_)
+            | IdentityFault::NoConnection(_) => Problem::new("not-found", detail),
             IdentityFault::NameTaken(_)
             | IdentityFault::TenantTaken(_)
             | IdentityFault::LooksLike { .. }
@@ -337,7 +366,9 @@ impl From<IdentityFault> for Problem {
             IdentityFault::Invalid(_) => Problem::new("invalid", detail),
             IdentityFault::SignInRefused => Problem::new("sign-in-refused", detail),
             IdentityFault::SecondFactorNeeded => Problem::new("second-factor-needed", detail),
-            IdentityFault::Throttled { seconds } => Problem::new("too-many-requests", detail).retry_after(seconds),
+            IdentityFault::Throttled { seconds } | IdentityFault::Busy { seconds } => {
+                Problem::new("too-many-requests", detail).retry_after(seconds)
+            }
             IdentityFault::BadLink => {
                 Problem::new("bad-link", detail).help("ask for another, or run `legator recover` on the server's host")
             }
