@@ -106,18 +106,18 @@ function Board({ f }: { f: FleetIndex }) {
       <div className={opened ? 'contents max-xl:hidden' : 'contents'}><Filters f={f} text={text} set={set} /></div>
       <section aria-label="Hosts" className={`@container min-h-0 min-w-0 flex-col ${opened ? 'hidden lg:flex' : 'flex'}`}>
         <div className="flex shrink-0 flex-wrap items-center gap-x-4 gap-y-2 border-b hair bg-s1 px-4 py-2"><QueryBox f={f} text={text} set={set} /><span id="match" role="status" className="shrink-0 text-meta text-text2">{rows.length.toLocaleString('en')} of {f.id.length.toLocaleString('en')} hosts</span></div>
-        <div className="flex shrink-0 items-center gap-1 overflow-x-auto border-b hair px-3 py-1 text-meta">
+        <div className="flex min-h-9 shrink-0 items-center gap-1 overflow-x-auto border-b hair px-3 py-1 text-meta">
           {SAVED.map(([query, label]) => <button key={query} type="button" aria-pressed={text.trim() === query} onClick={() => set(text.trim() === query ? '' : query)} className="min-h-6 shrink-0 rounded-m px-2 text-text2 hover:bg-s2 aria-pressed:bg-s3 aria-pressed:text-text">{label}</button>)}
+          {(picked.length > 0 || (text.trim() !== '' && rows.length > 1 && rows.length < f.id.length)) && (
+            <div role="group" aria-label="Chosen hosts" className="ml-auto flex shrink-0 items-center gap-x-3 pl-4">
+              {picked.length > 0 && <span role="status">{count(picked.length, 'host')} chosen</span>}
+              {picked.length > 0 && rows.some((i) => !chosen.has(f.id[i] ?? '')) && <button type="button" className="min-h-6 underline" onClick={() => setChosen(new Set([...chosen, ...rows.map((i) => f.id[i] ?? '')]))}>Choose all {rows.length.toLocaleString('en')}</button>}
+              {picked.length > 0 && <button type="button" className="min-h-6 underline" onClick={() => setChosen(new Set())}>Choose none</button>}
+              {picked.length > 0 ? <Button size="s" onClick={() => patch({ run: 'chosen', probe: undefined, tab: undefined }, false)}>Run on {picked.length.toLocaleString('en')}</Button>
+                : <Button size="s" onClick={() => patch({ run: 'matching', probe: undefined, tab: undefined }, false)}>Run on all {rows.length.toLocaleString('en')}</Button>}
+            </div>
+          )}
         </div>
-        {(picked.length > 0 || (text.trim() !== '' && rows.length > 1 && rows.length < f.id.length)) && (
-          <div role="group" aria-label="Chosen hosts" className="flex shrink-0 flex-wrap items-center gap-x-4 gap-y-1 border-b hair tint-accent px-4 py-1 text-meta">
-            <span role="status">{picked.length ? `${count(picked.length, 'host')} chosen` : `${count(rows.length, 'host')} match`}</span>
-            {picked.length > 0 && <Button size="s" onClick={() => patch({ run: 'chosen', probe: undefined, tab: undefined }, false)}>Run on {picked.length}</Button>}
-            {picked.length === 0 && <Button size="s" onClick={() => patch({ run: 'matching', probe: undefined, tab: undefined }, false)}>Run on all {rows.length.toLocaleString('en')}</Button>}
-            {picked.length > 0 && rows.some((i) => !chosen.has(f.id[i] ?? '')) && <button type="button" className="min-h-6 underline" onClick={() => setChosen(new Set([...chosen, ...rows.map((i) => f.id[i] ?? '')]))}>Choose all {rows.length.toLocaleString('en')} that match</button>}
-            {picked.length > 0 && <button type="button" className="min-h-6 underline" onClick={() => setChosen(new Set())}>Choose none</button>}
-          </div>
-        )}
         {faults.map((term) => <p key={term.text} role="alert" className="flex items-center gap-2 border-b hair px-4 py-1.5 text-meta"><Glyph tone="warn" />{term.fault}</p>)}
         <HostGrid f={f} rows={rows} shown={shown} chosen={chosen} sort={sort} desc={desc} onSort={onSort} onChosen={setChosen} onOpen={(i) => patch({ probe: f.name[i], run: undefined }, opened)}
           empty={<Empty title="No host matches">Take a word away, or <button type="button" className="underline" onClick={() => set('')}>clear the filter</button>.</Empty>} />

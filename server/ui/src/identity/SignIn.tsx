@@ -49,7 +49,7 @@ export function SignInForm({ again }: { again?: boolean }) {
       )}
       <Button type="submit" look="solid" size="l" className="w-full" disabled={busy}>{busy ? 'Signing in' : 'Sign in'}</Button>
       {(auth.data?.providers ?? []).map((provider) => (
-        <a key={provider} href={`/api/v1/auth/oidc/${encodeURIComponent(provider)}/start?next=${next}`} className={`${buttonClass('plain', 'l')} w-full`}>Sign in with {provider}</a>
+        <a key={provider.id} href={`/api/v1/auth/oidc/${encodeURIComponent(provider.id)}/start?next=${next}`} className={`${buttonClass('plain', 'l')} w-full`}>Sign in with {provider.name}</a>
       ))}
     </form>
   );
