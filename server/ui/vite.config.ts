@@ -7,15 +7,17 @@ import { defineConfig, type Plugin } from 'vite';
 
 /** Packs every file that gains by it once, at the build; the server only hands it on. */
 function packed(): Plugin {
+  let folder = 'dist';
   return {
     name: 'packed',
     apply: 'build',
+    configResolved(config) { folder = config.build.outDir; },
     closeBundle() {
-      const walk = (folder: string): string[] => readdirSync(folder).flatMap((name) => {
-        const path = join(folder, name);
+      const walk = (within: string): string[] => readdirSync(within).flatMap((name) => {
+        const path = join(within, name);
         return statSync(path).isDirectory() ? walk(path) : [path];
       });
-      for (const file of walk('dist')) {
+      for (const file of walk(folder)) {
         if (!/\.(js|css|html|svg|json|webmanifest)$/.test(file)) continue;
         const raw = readFileSync(file);
         if (raw.length < 1024) continue;

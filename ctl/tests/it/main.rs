@@ -6,6 +6,7 @@ mod bundles;
 mod cases;
 #[cfg(test)]
 mod example;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod help;

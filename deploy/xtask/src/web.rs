@@ -56,6 +56,15 @@ pub fn stories(root: &Path, line: &Line) -> Result<()> {
     npm(root, line, "e2e")
 }
 
+/// What the stories of speed print, against the release build.
+pub fn speed(root: &Path, line: &Line) -> Result<String> {
+    let server = workspace::binary(root, "release", "legator");
+    let mut command = Command::new("npm");
+    command.current_dir(folder(root)).args(["run", "--silent", "speed"]);
+    command.env("LEGATOR_BIN", server.parent().unwrap_or(root)).env("LEGATOR_FIGURES", "1");
+    Ok(process::run(&mut command, &|text| line.say(text))?.well()?.stdout)
+}
+
 /// Builds unless what lies there is built from these very sources.
 pub fn build(root: &Path, line: &Line) -> Result<()> {
     let ui = folder(root);

@@ -123,7 +123,7 @@ fn places(material: &Material) -> Vec<Axis> {
             }
         })
     });
-    let scopes = material.tags.iter().cloned().map(|tag| format!("scope:{tag}"));
+    let scopes = material.tags.iter().map(|tag| format!("scope:{tag}"));
     let scopes = scopes.chain(["scope:other".to_owned()]).take(8);
     let scopes = scopes.map(|scope| change(move |it| put(&mut it.facts.principal.grants, &scope)));
     let grants = of_orgs.into_iter().chain(scopes);

@@ -129,7 +129,9 @@ impl Identity {
         let operations = ACTIONS.iter().copied().filter(|action| {
             let ask = Ask::Operation((*action).to_owned());
             let decision = self.decide(principal.clone(), ask, example_of(action), context.clone());
-            matches!(decision.outcome, Outcome::Allow)
+            // The one operation that waits for people; whatever else is held is refused.
+            let waits = *action == super::ActivateBundle::ACTION && matches!(decision.outcome, Outcome::Hold { .. });
+            waits || matches!(decision.outcome, Outcome::Allow)
         });
         let levels = EXAMPLES.iter().filter(|(level, line)| {
             let run = Invocation::Argv(line.split(' ').map(str::to_owned).collect());

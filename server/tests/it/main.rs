@@ -13,22 +13,25 @@ mod bundles;
 mod bundles_crash;
 #[cfg(test)]
 mod bundles_git;
+#[cfg(test)]
 mod bundles_remote;
 #[cfg(test)]
 mod bundles_templates;
+#[cfg(test)]
 mod bundles_upload;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod data;
-
 #[cfg(test)]
 mod devices;
+#[cfg(test)]
 mod drafts;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
 mod guide;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod identity_people;
@@ -54,9 +57,9 @@ mod refusals;
 mod replay;
 #[cfg(test)]
 mod road;
-
 #[cfg(test)]
 mod rotation;
+#[cfg(test)]
 mod several;
 #[cfg(test)]
 mod shadow;

@@ -5,15 +5,18 @@ import { axe, holds, shots, story, theme } from './teller.mjs';
 const PAGES = [
   ['overview', '/overview', 'h1'], ['fleet', '/fleet', '[role=grid] [role=gridcell]'], ['host', '/fleet?probe=web-1', '[role=tab]'], ['host packages', '/fleet?probe=web-1&tab=packages', 'table'],
   ['host activity', '/fleet?probe=prod-1&tab=activity', 'aside li'], ['approvals', '/approvals?show=all', 'section li'], ['commands', '/commands', 'main li'], ['activity', '/activity', 'section li'],
-  ['entry', '/activity/3', '[data-proof]'], ['policies', '/policies?file=policies/guardrails.cedar', '.cm-content'], ['enroll', '/enroll', 'form'], ['access', '/access', 'table'], ['account', '/account', 'table'], ['settings', '/settings', 'dl'],
+  ['entry', '/activity/3', '[data-proof]'], ['policies', '/policies?file=policies/guardrails.cedar', '.cm-content'], ['enroll', '/enroll', 'form'],
+  ['policy changes', '/policies/changes', 'main a'], ['policy cases', '/policies/cases', '[data-check=good]'], ['policy replays', '/policies/replays', 'form'], ['policy shadow', '/policies/shadow', 'form'],
+  ['policy history', '/policies/history', 'ol li'], ['policy revision', '/policies/history/active', 'dl'], ['several hosts', '/fleet?q=tag:web&run=matching', 'aside form'],
+  ['access', '/access', 'table'], ['account', '/account', 'table'], ['settings', '/settings', 'dl'],
 ];
 
-export async function pages({ page, request }) {
+export async function pages({ page, request, replay }) {
   // A colour that is on its way from one theme to the other is nobody's colour.
   await page.emulateMedia({ reducedMotion: 'reduce' });
   for (const [width, height] of [[1440, 900], [390, 844]]) {
     await page.setViewportSize({ width, height });
-    for (const [name, path, ready] of [...PAGES, ['request', request ?? '/approvals', 'article']]) {
+    for (const [name, path, ready] of [...PAGES, ['request', request ?? '/approvals', 'article'], ['policy replay', replay ?? '/policies/replays', replay ? '[data-replay]' : 'form']]) {
       // Eight hundred rows take axe long, and are the same rows on a phone.
       if (name === 'host packages' && width < 768) continue;
       await story(`axe ${width} ${name}`, async () => {

@@ -16,7 +16,7 @@ export async function write(page, text) {
 const checked = (page, how) => page.locator(`[data-check=${how}]`).first().waitFor();
 
 export async function policies({ ana, ben, w, run, shot, signIn }) {
-  let revision;
+  let revision, replay;
   const before = (await w.ask('GET', '/api/v1/policies')).revision;
 
   await w.ask('PUT', '/api/v1/probes/web-1/tags', { tags: ['web', 'shop'] });
@@ -98,6 +98,7 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     same(await ana.getByLabel('Candidate').inputValue(), 'draft', 'the candidate');
     await ana.getByRole('button', { name: 'Decide them again' }).click();
     await ana.locator('[data-replay=done]').waitFor();
+    replay = new URL(ana.url()).pathname;
     await ana.locator('[data-difference=newly-denied]').first().waitFor();
     await ana.getByRole('button', { name: /^Newly denied/ }).click();
     await ana.waitForURL(/kind=newly-denied/);
@@ -145,6 +146,26 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     await shot(ana, 'policy-history');
   }, ana);
 
+  await story('where policy wants another person for it, putting in force waits, says for whom, and goes on when they agree', async () => {
+    await w.ask('PUT', '/api/v1/groups/policy-four-eyes', { members: ['ana'] });
+    await ana.goto(`/policies/history/${revision}`);
+    await ana.getByLabel('Why now').fill('again, with four eyes');
+    await ana.getByRole('button', { name: `Put ${revision.slice(0, 10)} in force` }).click();
+    await ana.getByText('It waits for one person; until then nothing changes').waitFor();
+    await axe(ana);
+    await shot(ana, 'policy-held');
+    same((await w.ask('GET', '/api/v1/policies')).revision, before, 'what decides while it waits');
+    await ben.goto('/approvals');
+    await ben.getByText('again, with four eyes').waitFor();
+    await ben.keyboard.press('a');
+    await ben.getByLabel(/Why is this right/).fill('read the change, it is what we agreed on');
+    await ben.getByRole('button', { name: 'Approve and put in force' }).click();
+    await ana.getByText('This revision decides now.').waitFor();
+    await w.ask('PUT', '/api/v1/groups/policy-four-eyes', { members: [] });
+    await w.ask('POST', '/api/v1/bundles/rollback', {});
+    same((await w.ask('GET', '/api/v1/policies')).revision, before, 'what decides after the way back');
+  }, ana);
+
   await story('a bundle decides in the shadow, and each difference comes in as it happens', async () => {
     await ana.goto(`/policies/history/${revision}`);
     await ana.getByRole('button', { name: 'Let it decide in the shadow' }).click();
@@ -172,5 +193,5 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     await ben.getByText(/\d+ of \d+ cases hold/).waitFor();
   }, ben);
 
-  return revision;
+  return replay;
 }

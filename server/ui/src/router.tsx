@@ -4,6 +4,7 @@ import type { Show } from './approvals/Queue';
 import type { FleetSearch } from './fleet/Fleet';
 import type { Narrow } from './policy/Differences';
 import { Empty, FailureNote } from './kit/states';
+import { isGone } from './shell/OtherVersion';
 import { Root } from './shell/Root';
 
 type Raw = Record<string, unknown>;
@@ -17,7 +18,9 @@ const one = <T extends string>(value: string | undefined, of: readonly T[]): T |
 const root = createRootRoute({
   component: Root,
   notFoundComponent: () => <Empty title="There is no such page"><Link to="/overview" className="underline">Go to the overview</Link></Empty>,
-  errorComponent: ({ error, reset }) => <FailureNote cause={error} what="this page" retry={reset} />,
+  errorComponent: ({ error, reset }) => isGone(error)
+    ? <Empty title="The server is of another version now">This page belongs to the one before. What you typed and have not sent stays. <button type="button" className="underline" onClick={() => window.location.reload()}>Load it again</button></Empty>
+    : <FailureNote cause={error} what="this page" retry={reset} />,
 });
 const index = createRoute({ getParentRoute: () => root, path: '/', beforeLoad: () => { throw redirect({ to: '/overview' }); } });
 // The setup link leads here; when nothing is to be set up any more, it is an address like any other.
@@ -29,7 +32,7 @@ const fleet = createRoute({
   getParentRoute: () => root, path: '/fleet',
   validateSearch: (raw: Raw): FleetSearch => kept<FleetSearch>({
     q: text(raw, 'q'), sort: one(text(raw, 'sort'), ['name', 'status', 'cpu', 'mem', 'disk', 'seen'] as const), dir: one(text(raw, 'dir'), ['desc'] as const),
-    probe: text(raw, 'probe'), tab: one(text(raw, 'tab'), ['network', 'services', 'packages', 'activity'] as const),
+    probe: text(raw, 'probe'), tab: one(text(raw, 'tab'), ['network', 'services', 'packages', 'activity'] as const), run: one(text(raw, 'run'), ['chosen', 'matching'] as const),
   } as never),
   component: lazyRouteComponent(() => import('./fleet/Fleet')),
 });
@@ -42,9 +45,9 @@ const approvals = createRoute({
 });
 const approval = createRoute({ getParentRoute: () => approvals, path: '$id', component: lazyRouteComponent(() => import('./approvals/Request')) });
 
-type CommandsSearch = { state?: string };
+type CommandsSearch = { state?: string; group?: string };
 const commands = createRoute({
-  getParentRoute: () => root, path: '/commands', validateSearch: (raw: Raw): CommandsSearch => kept<CommandsSearch>({ state: text(raw, 'state') } as never),
+  getParentRoute: () => root, path: '/commands', validateSearch: (raw: Raw): CommandsSearch => kept<CommandsSearch>({ state: text(raw, 'state'), group: text(raw, 'group') } as never),
   component: lazyRouteComponent(() => import('./command/Commands')),
 });
 const command = createRoute({ getParentRoute: () => root, path: '/commands/$id', component: lazyRouteComponent(() => import('./command/Story')) });

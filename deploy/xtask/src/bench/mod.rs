@@ -14,14 +14,14 @@ use serde_json::{Map, Value, json};
 use self::table::{Found, Row};
 use crate::args::Args;
 use crate::progress::{Line, Steps};
-use crate::{process, workspace};
+use crate::{needs, process, web, workspace};
 
 pub const HELP: &str = "\
 Runs the benches of classify, engine and server, whose programs print JSON lines, then measures the size and idle
 memory of the shipped probe and server and the server's time to its first answer.
 Prints one table and writes `target/bench.json` with the machine, the commit and the date.
 
-  --only NAME   measures one group: classify, decide, replay, audit, road, hub or footprint";
+  --only NAME   measures one group: classify, decide, replay, audit, road, hub, footprint or web";
 
 /// The programs that measure: package, bench, and where its source stands.
 const BENCHES: &[(&str, &str, &str)] = &[
@@ -33,16 +33,21 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("legator-server", "hub", "server/benches/hub.rs"),
 ];
 const FOOTPRINT: &str = "footprint";
+/// The pages in a real browser, against the release build.
+const WEB: &str = "web";
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let root = workspace::root()?;
     let only = args.value("--only");
-    if let Some(name) = only.filter(|name| *name != FOOTPRINT && BENCHES.iter().all(|(_, bench, _)| bench != name)) {
+    if let Some(name) =
+        only.filter(|name| ![FOOTPRINT, WEB].contains(name) && BENCHES.iter().all(|(_, bench, _)| bench != name))
+    {
         bail!("there is nothing to measure called `{name}`; `--help` lists what there is");
     }
     let wanted = |name: &str| only.is_none_or(|only| only == name);
     let benches: Vec<_> = BENCHES.iter().filter(|(_, name, _)| wanted(name)).collect();
-    let mut steps = Steps::new(benches.len() + usize::from(wanted(FOOTPRINT)));
+    let with_web = wanted(WEB) && needs::has_web(&root);
+    let mut steps = Steps::new(benches.len() + usize::from(wanted(FOOTPRINT)) + usize::from(with_web));
     let mut rows = Vec::new();
     for (package, name, path) in benches {
         if !root.join(path).is_file() {
@@ -58,6 +63,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if wanted(FOOTPRINT) {
         rows.extend(steps.run(FOOTPRINT, |line| footprint::measure(&root, line)).unwrap_or_default());
     }
+    if with_web {
+        match steps.run(WEB, |line| pages(&root, line)) {
+            Some(found) => rows.extend(found),
+            None => rows.push(Row::missing(WEB, "the bench failed")),
+        }
+    }
     println!("{}", table::draw(&rows));
     write(&root, &rows)?;
     // A bench that is not there yet is said in the table; one that fails is a failure.
@@ -70,6 +81,18 @@ fn measure(root: &Path, line: &Line, package: &str, name: &str) -> Result<Vec<Ro
     let rows = read(name, &process::run(&mut command, &|text| line.say(text))?.well()?.stdout);
     if rows.is_empty() {
         bail!("the bench `{name}` printed no figures");
+    }
+    Ok(rows)
+}
+
+/// Times of the pages; their sizes are held by `cargo xtask test`.
+fn pages(root: &Path, line: &Line) -> Result<Vec<Row>> {
+    web::build(root, line)?;
+    let build = ["build", "--release", "-p", "legator-server", "-p", "legator-probe"];
+    process::run(&mut workspace::cargo_command(root, &build), &|text| line.say(text))?.well()?;
+    let rows = read(WEB, &web::speed(root, line)?);
+    if rows.is_empty() {
+        bail!("the stories of speed printed no figures");
     }
     Ok(rows)
 }

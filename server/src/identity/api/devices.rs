@@ -68,6 +68,7 @@ pub struct DeviceWaits {
     state: String,
 }
 
+#[expect(clippy::large_enum_variant, reason = "an answer lives for one request")]
 #[derive(ApiResponse)]
 pub enum DeviceAnswer {
     /// Somebody agreed; the session's cookie comes along.

@@ -171,7 +171,8 @@ impl Identity {
             Some(_) => return Err(OutsideFault::Elsewhere),
             None => {}
         }
-        let draft = Draft::new("person.connected", person.name.clone(), person.id.to_string()).tenant(&person.home()).body(
+        let draft = Draft::new("person.connected", person.name.clone(), person.id.to_string()).tenant(&person.home());
+        let draft = draft.body(
             serde_json::json!({ "name": person.name, "provider": provider.id, "issuer": issuer, "subject": claims.subject }),
         );
         let link = Outside {

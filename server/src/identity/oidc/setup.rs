@@ -167,10 +167,10 @@ impl Identity {
         after.groups.retain(|group| !found.groups.contains(group));
         let next = directory.with_person(Arc::new(after.clone()));
         self.refuse_lockout(&directory, &next)?;
-        let draft =
-            Draft::new("person.disconnected", actor.to_owned(), person.id.to_string()).tenant(&person.home()).body(
-                serde_json::json!({ "name": person.name, "issuer": issuer, "subject": subject, "roles": after.roles }),
-            );
+        let draft = Draft::new("person.disconnected", actor.to_owned(), person.id.to_string()).tenant(&person.home());
+        let draft = draft.body(
+            serde_json::json!({ "name": person.name, "issuer": issuer, "subject": subject, "roles": after.roles }),
+        );
         self.0
             .ledger
             .write(self.0.clock.now(), move |batch| {

@@ -23,7 +23,7 @@ function become(next: LiveState) {
 }
 
 // A burst becomes one update of the page.
-const GATHER_MS = 120;
+const GATHER_MS = 60;
 let gathered: LiveEvent[] = [];
 function deliver(event: LiveEvent) {
   heardAt = Date.now();

@@ -134,8 +134,9 @@ export function apply(events: LiveEvent[], into: QueryClient = client) {
   for (const key of stale) refresh(key, into);
 }
 
-// At once, and then at most once a second: a busy fleet must not make a page read the same list ten times a second.
-const CALM_MS = 1_000;
+// At once, and then at most so often: a busy fleet must not make a page read the same long list ten times a second.
+const CALM_MS = 200;
+const LONG_MS: Record<string, number> = { fleet: 1_000, audit: 1_000 };
 const calming = new Map<string, boolean>();
 function refresh(key: string, into: QueryClient) {
   if (calming.has(key)) { calming.set(key, true); return; }
@@ -145,7 +146,7 @@ function refresh(key: string, into: QueryClient) {
     const again = calming.get(key);
     calming.delete(key);
     if (again) refresh(key, into);
-  }, CALM_MS);
+  }, LONG_MS[key] ?? CALM_MS);
 }
 
 export function startLive() {

@@ -32,18 +32,19 @@ export function CommandRows({ commands, withHost = true }: { commands: Command[]
 const SAVED = [['', 'All'], ['held', 'Waiting for people'], ['queued', 'Waiting for room'], ['running', 'Running'], ['succeeded', 'Succeeded'], ['failed', 'Failed'], ['denied', 'Denied']] as const;
 
 export default function Commands() {
-  const { state } = useSearch({ from: '/commands' });
+  const { state, group } = useSearch({ from: '/commands' });
   const navigate = useNavigate();
-  const list = useQuery(q.commands({ limit: 200, ...(state ? { state } : {}) }));
+  const list = useQuery(q.commands({ limit: 200, ...(state ? { state } : {}), ...(group ? { group } : {}) }));
   return (
     <div className="flex h-full min-h-0 flex-col">
       <h1 className="sr-only">Commands</h1>
       <div role="group" aria-label="Show" className="flex shrink-0 gap-1 overflow-x-auto border-b hair bg-s1 p-2">
         {SAVED.map(([id, label]) => (
-          <button key={id} type="button" aria-pressed={(state ?? '') === id} onClick={() => void navigate({ to: '/commands', search: id ? { state: id } : {} })}
+          <button key={id} type="button" aria-pressed={(state ?? '') === id} onClick={() => void navigate({ to: '/commands', search: { ...(id ? { state: id } : {}), ...(group ? { group } : {}) } })}
             className="shrink-0 rounded-m px-2.5 py-1 text-text2 hover:bg-s2 aria-pressed:bg-s3 aria-pressed:text-text">{label}</button>
         ))}
       </div>
+      {group && <p className="flex shrink-0 flex-wrap items-center gap-x-3 border-b hair tint-accent px-4 py-1.5 text-meta md:px-6">One ask to several hosts, each decided by itself. <Link to="/commands" search={state ? { state } : {}} className="underline">Show all commands</Link></p>}
       <div className="min-h-0 grow overflow-y-auto" tabIndex={0} role="region" aria-label="Commands">
         <Loaded query={list} what="the commands">
           {(page) => page.commands.length === 0

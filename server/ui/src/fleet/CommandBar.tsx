@@ -16,15 +16,7 @@ import { Prose, Told } from '../kit/inert';
 import { useKeys } from '../kit/keys';
 import { Refusal } from '../kit/states';
 import { asked } from './line';
-
-/** Long enough not to ask at every key, short enough to feel like an answer to the typing. */
-const PAUSE_MS = 220;
-
-function useSettled(text: string): string {
-  const [settled, setSettled] = useState(text);
-  useEffect(() => { const timer = setTimeout(() => setSettled(text), PAUSE_MS); return () => clearTimeout(timer); }, [text]);
-  return settled;
-}
+import { useSettled } from './settled';
 
 function Verdict({ probe, line }: { probe: string; line: string }) {
   const settled = useSettled(line);

@@ -5,14 +5,17 @@ import { Search } from 'lucide-react';
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import type { FleetIndex } from '../api/client';
 import { q } from '../api/queries';
+import { count } from '../kit/bytes';
+import { Button } from '../kit/controls';
 import { Glyph, PROBE_STATES, probeState, State } from '../kit/glyph';
 import { useKeys } from '../kit/keys';
 import { Empty, Loaded } from '../kit/states';
+import { GroupPanel } from './GroupPanel';
 import { HostDetail } from './HostDetail';
 import { HostGrid } from './HostGrid';
 import { census, offers, parse, select, type Sort, toggled } from './query';
 
-export type FleetSearch = { q?: string; sort?: Sort; dir?: 'desc'; probe?: string; tab?: string };
+export type FleetSearch = { q?: string; sort?: Sort; dir?: 'desc'; probe?: string; tab?: string; run?: 'chosen' | 'matching' };
 
 const MANY = 14;
 const SAVED = [['is:degraded,offline', 'Needs attention'], ['cpu:>85', 'Busy'], ['disk:>85', 'Disk nearly full'], ['seen:>1h', 'Silent for an hour']] as const;
@@ -65,6 +68,13 @@ function QueryBox({ f, text, set }: { f: FleetIndex; text: string; set: (query: 
   );
 }
 
+const CHOSEN = 'legator-chosen';
+/** Who is chosen stays chosen while the list is narrowed, and over a reload. */
+function useChosen(): [ReadonlySet<string>, (ids: ReadonlySet<string>) => void] {
+  const [chosen, set] = useState<ReadonlySet<string>>(() => new Set((sessionStorage.getItem(CHOSEN) ?? '').split(' ').filter(Boolean)));
+  return [chosen, (ids) => { set(ids); sessionStorage.setItem(CHOSEN, [...ids].join(' ')); }];
+}
+
 function Board({ f }: { f: FleetIndex }) {
   const search = useSearch({ from: '/fleet' });
   const navigate = useNavigate({ from: '/fleet' });
@@ -80,9 +90,15 @@ function Board({ f }: { f: FleetIndex }) {
   const set = (query: string, typed = false) => { setText(query); if (!typed && query.trim() !== (search.q ?? '')) patch({ q: query.trim() }); };
   const shown = search.probe ? f.name.findIndex((name, i) => name === search.probe || f.id[i] === search.probe) : -1;
   const onSort = (id: Sort) => patch({ sort: id === 'status' ? undefined : id, dir: sort === id && !desc ? 'desc' : undefined });
-  useKeys({ Escape: () => patch({ probe: undefined, tab: undefined }) });
+  useKeys({ Escape: () => patch({ probe: undefined, tab: undefined, run: undefined }) });
   const faults = terms.filter((term) => term.fault);
-  const opened = Boolean(search.probe);
+  const [chosen, setChosen] = useChosen();
+  const known = useMemo(() => new Map(f.id.map((id, i) => [id, i])), [f]);
+  const picked = useMemo(() => [...chosen].flatMap((id) => known.get(id) ?? []), [chosen, known]);
+  const targets = search.run === 'matching' ? rows : picked;
+  const grouped = search.run !== undefined && !search.probe;
+  const opened = Boolean(search.probe) || grouped;
+  useKeys({ r: () => { if (!search.probe && picked.length) patch({ run: 'chosen' }); } });
   if (f.id.length === 0) return <><h1 className="sr-only">Fleet</h1><Empty title="No host is enrolled yet"><Link to="/enroll" className="underline">Enroll the first one</Link>; it takes one line on the host.</Empty></>;
   return (
     <div className={`grid h-full min-h-0 grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] ${opened ? 'lg:grid-cols-[minmax(0,1fr)_440px] xl:grid-cols-[184px_minmax(0,1fr)_440px]' : 'lg:grid-cols-[184px_minmax(0,1fr)]'}`}>
@@ -90,13 +106,23 @@ function Board({ f }: { f: FleetIndex }) {
       <div className={opened ? 'contents max-xl:hidden' : 'contents'}><Filters f={f} text={text} set={set} /></div>
       <section aria-label="Hosts" className={`@container min-h-0 min-w-0 flex-col ${opened ? 'hidden lg:flex' : 'flex'}`}>
         <div className="flex shrink-0 flex-wrap items-center gap-x-4 gap-y-2 border-b hair bg-s1 px-4 py-2"><QueryBox f={f} text={text} set={set} /><span id="match" role="status" className="shrink-0 text-meta text-text2">{rows.length.toLocaleString('en')} of {f.id.length.toLocaleString('en')} hosts</span></div>
-        <div className="flex shrink-0 items-center gap-1 overflow-x-auto border-b hair px-3 py-1 text-meta">
+        <div className="flex min-h-9 shrink-0 items-center gap-1 overflow-x-auto border-b hair px-3 py-1 text-meta">
           {SAVED.map(([query, label]) => <button key={query} type="button" aria-pressed={text.trim() === query} onClick={() => set(text.trim() === query ? '' : query)} className="min-h-6 shrink-0 rounded-m px-2 text-text2 hover:bg-s2 aria-pressed:bg-s3 aria-pressed:text-text">{label}</button>)}
+          {(picked.length > 0 || (text.trim() !== '' && rows.length > 1 && rows.length < f.id.length)) && (
+            <div role="group" aria-label="Chosen hosts" className="ml-auto flex shrink-0 items-center gap-x-3 pl-4">
+              {picked.length > 0 && <span role="status">{count(picked.length, 'host')} chosen</span>}
+              {picked.length > 0 && rows.some((i) => !chosen.has(f.id[i] ?? '')) && <button type="button" className="min-h-6 underline" onClick={() => setChosen(new Set([...chosen, ...rows.map((i) => f.id[i] ?? '')]))}>Choose all {rows.length.toLocaleString('en')}</button>}
+              {picked.length > 0 && <button type="button" className="min-h-6 underline" onClick={() => setChosen(new Set())}>Choose none</button>}
+              {picked.length > 0 ? <Button size="s" onClick={() => patch({ run: 'chosen', probe: undefined, tab: undefined }, false)}>Run on {picked.length.toLocaleString('en')}</Button>
+                : <Button size="s" onClick={() => patch({ run: 'matching', probe: undefined, tab: undefined }, false)}>Run on all {rows.length.toLocaleString('en')}</Button>}
+            </div>
+          )}
         </div>
         {faults.map((term) => <p key={term.text} role="alert" className="flex items-center gap-2 border-b hair px-4 py-1.5 text-meta"><Glyph tone="warn" />{term.fault}</p>)}
-        <HostGrid f={f} rows={rows} shown={shown} sort={sort} desc={desc} onSort={onSort} onOpen={(i) => patch({ probe: f.name[i] }, opened)}
+        <HostGrid f={f} rows={rows} shown={shown} chosen={chosen} sort={sort} desc={desc} onSort={onSort} onChosen={setChosen} onOpen={(i) => patch({ probe: f.name[i], run: undefined }, opened)}
           empty={<Empty title="No host matches">Take a word away, or <button type="button" className="underline" onClick={() => set('')}>clear the filter</button>.</Empty>} />
       </section>
+      {grouped && <GroupPanel f={f} targets={targets} onClose={() => patch({ run: undefined })} />}
       {search.probe && <HostDetail key={search.probe} id={search.probe} tab={search.tab ?? 'system'} onTab={(tab) => patch({ tab: tab === 'system' ? undefined : tab })} onClose={() => patch({ probe: undefined, tab: undefined })} />}
     </div>
   );

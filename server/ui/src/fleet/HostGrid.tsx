@@ -10,7 +10,7 @@ import type { Sort } from './query';
 
 const ROW = 32;
 // Columns follow the width of the list, not of the window: the open host takes its share.
-const COLS = 'grid-cols-[minmax(9rem,1.6fr)_6.5rem] @xl:grid-cols-[minmax(10rem,1.6fr)_6.5rem_minmax(5rem,1fr)_6rem] @4xl:grid-cols-[minmax(12rem,1.6fr)_7rem_minmax(7rem,1fr)_6.5rem_6.5rem_6.5rem_7rem_5rem]';
+const COLS = 'grid-cols-[1.5rem_minmax(9rem,1.6fr)_6.5rem] @xl:grid-cols-[1.5rem_minmax(10rem,1.6fr)_6.5rem_minmax(5rem,1fr)_6rem] @4xl:grid-cols-[1.5rem_minmax(12rem,1.6fr)_7rem_minmax(7rem,1fr)_6.5rem_6.5rem_6.5rem_7rem_5rem]';
 const MID = 'hidden @xl:block';
 const FULL = 'hidden @4xl:block';
 
@@ -31,14 +31,17 @@ function Share({ value }: { value: number }) {
   );
 }
 
-type RowProps = { f: FleetIndex; i: number; at: number; top: number; shown: boolean; focused: boolean; now: number; onOpen: (at: number, i: number) => void };
-const HostRow = memo(function HostRow({ f, i, at, top, shown, focused, now, onOpen }: RowProps) {
+type RowProps = { f: FleetIndex; i: number; at: number; top: number; shown: boolean; chosen: boolean; focused: boolean; now: number; onOpen: (at: number, i: number) => void; onChoose: (at: number, on: boolean, range: boolean) => void };
+const HostRow = memo(function HostRow({ f, i, at, top, shown, chosen, focused, now, onOpen, onChoose }: RowProps) {
   const { tone, word } = probeState(f.words[f.status[i] ?? 0] ?? '');
   const seen = f.seen[i] ?? 0;
   return (
     <div id={`row-${i}`} role="row" aria-rowindex={at + 2} aria-selected={shown} tabIndex={focused ? 0 : -1} onClick={() => onOpen(at, i)}
       className={`absolute inset-x-0 grid ${COLS} items-center gap-3 px-4 outline-offset-[-2px] hover:bg-s2 aria-selected:bg-s3 aria-selected:shadow-[inset_2px_0_0_var(--accent)]`}
       style={{ height: ROW, transform: `translateY(${top}px)` }}>
+      <span role="gridcell" className="flex" onClick={(e) => e.stopPropagation()}>
+        <label className="flex size-6 items-center justify-center"><input type="checkbox" tabIndex={-1} checked={chosen} aria-label={`Choose ${f.name[i]}`} className="size-4 accent-(--accent-solid)" onChange={() => undefined} onClick={(e) => onChoose(at, !chosen, e.shiftKey)} /></label>
+      </span>
       <span role="gridcell" className="mono truncate">{f.name[i]}</span>
       <span role="gridcell"><State tone={tone}><span className={tone === 'ok' ? 'text-text2' : ''}>{word}</span></State></span>
       <span role="gridcell" className={`${MID} mono truncate text-meta text-text2`}>{(f.tags[i] ?? []).map((tag) => f.words[tag]).join(' ')}</span>
@@ -51,7 +54,8 @@ const HostRow = memo(function HostRow({ f, i, at, top, shown, focused, now, onOp
   );
 });
 
-export function HostGrid({ f, rows, shown, sort, desc, onSort, onOpen, empty }: { f: FleetIndex; rows: number[]; shown: number; sort: Sort; desc: boolean; onSort: (id: Sort) => void; onOpen: (i: number) => void; empty: ReactNode }) {
+type GridProps = { f: FleetIndex; rows: number[]; shown: number; chosen: ReadonlySet<string>; sort: Sort; desc: boolean; onSort: (id: Sort) => void; onOpen: (i: number) => void; onChosen: (ids: ReadonlySet<string>) => void; empty: ReactNode };
+export function HostGrid({ f, rows, shown, chosen, sort, desc, onSort, onOpen, onChosen, empty }: GridProps) {
   const [focus, setFocus] = useState(0);
   const scroller = useRef<HTMLDivElement>(null);
   // To the half minute: a grid does not have to count seconds.
@@ -64,19 +68,32 @@ export function HostGrid({ f, rows, shown, sort, desc, onSort, onOpen, empty }: 
   const latest = useRef(onOpen);
   latest.current = onOpen;
   const open = useCallback((row: number, i: number) => { setFocus(row); latest.current(i); }, []);
+  // From the one that was chosen last to this one, where Shift says so.
+  const last = useRef<number>(undefined);
+  const choosing = useRef<(row: number, on: boolean, range: boolean) => void>(() => undefined);
+  choosing.current = (row, on, range) => {
+    const next = new Set(chosen);
+    const [first, end] = range && last.current !== undefined ? [Math.min(row, last.current), Math.max(row, last.current)] : [row, row];
+    for (let n = first; n <= end; n++) { const id = f.id[rows[n] ?? -1]; if (id) { if (on) next.add(id); else next.delete(id); } }
+    last.current = row;
+    setFocus(row);
+    onChosen(next);
+  };
+  const choose = useCallback((row: number, on: boolean, range: boolean) => choosing.current(row, on, range), []);
   const move = (step: number) => {
     const to = Math.max(0, Math.min(rows.length - 1, at + step));
     setFocus(to);
     grid.scrollToIndex(to);
     requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById(`row-${rows[to]}`)?.focus({ preventScroll: true })));
   };
-  useKeys({ j: () => move(1), k: () => move(-1) });
+  useKeys({ j: () => move(1), k: () => move(-1), x: () => { const id = f.id[rows[at] ?? -1]; if (id) choose(at, !chosen.has(id), false); } });
   const found = rows.length > 0;
   useEffect(() => { scroller.current?.scrollTo({ top: 0 }); }, [sort, desc, found]);
   return (
-    <div role="grid" aria-label="Hosts" aria-rowcount={rows.length + 1} aria-colcount={8} className="flex min-h-0 grow flex-col">
+    <div role="grid" aria-label="Hosts" aria-rowcount={rows.length + 1} aria-colcount={9} className="flex min-h-0 grow flex-col">
       <div role="rowgroup" className="shrink-0 border-b hair">
         <div role="row" aria-rowindex={1} className={`grid ${COLS} gap-3 px-4 py-1 text-meta text-text2`}>
+          <div role="columnheader"><span className="sr-only">Chosen</span></div>
           <Head id="name" sort={sort} desc={desc} onSort={onSort}>Host</Head>
           <Head id="status" sort={sort} desc={desc} onSort={onSort}>State</Head>
           <div role="columnheader" className={`${MID} leading-6`}>Tags</div>
@@ -98,7 +115,7 @@ export function HostGrid({ f, rows, shown, sort, desc, onSort, onOpen, empty }: 
           <div style={{ height: grid.getTotalSize(), position: 'relative' }} role="presentation">
             {grid.getVirtualItems().map((item) => {
               const i = rows[item.index] ?? 0;
-              return <HostRow key={i} f={f} i={i} at={item.index} top={item.start} shown={i === shown} focused={item.index === at} now={now} onOpen={open} />;
+              return <HostRow key={i} f={f} i={i} at={item.index} top={item.start} shown={i === shown} chosen={chosen.has(f.id[i] ?? '')} focused={item.index === at} now={now} onOpen={open} onChoose={choose} />;
             })}
           </div>
         </div>

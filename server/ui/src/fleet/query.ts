@@ -7,6 +7,14 @@ const FIGURES: Record<string, 'cpu' | 'mem' | 'disk' | 'score'> = { cpu: 'cpu', 
 const WORDS: Record<string, 'status' | 'os' | 'arch' | 'site' | 'ceiling' | 'version'> = { is: 'status', os: 'os', arch: 'arch', site: 'site', level: 'ceiling', version: 'version' };
 const LENGTH: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
+// Ten thousand names are made lower-case once, not at every key. A patched index keeps its columns, so they stay known.
+const lowered = new WeakMap<readonly string[], string[]>();
+function low(column: readonly string[]): string[] {
+  let known = lowered.get(column);
+  if (!known) { known = column.map((text) => text.toLowerCase()); lowered.set(column, known); }
+  return known;
+}
+
 export type Term = { text: string; not: boolean; fault?: string; test: (f: FleetIndex, i: number) => boolean };
 
 function compared(value: string): ((n: number) => boolean) | undefined {
@@ -28,16 +36,16 @@ export function parse(query: string, now = Date.now()): Term[] {
     const word = (not ? raw.slice(1) : raw).toLowerCase();
     const cut = word.indexOf(':');
     const term = (test: Term['test'], fault?: string): Term => ({ text: raw, not, test, ...(fault ? { fault } : {}) });
-    if (cut <= 0) return term((f, i) => (f.name[i] ?? '').toLowerCase().includes(word) || (f.id[i] ?? '').toLowerCase() === word);
+    if (cut <= 0) return term((f, i) => (low(f.name)[i] ?? '').includes(word) || (low(f.id)[i] ?? '') === word);
     const key = word.slice(0, cut);
     const values = word.slice(cut + 1).split(',').filter(Boolean);
     const nothing = () => not;
     if (!(KEYS as readonly string[]).includes(key)) return term(nothing, `there is no key “${key}”`);
     if (values.length === 0) return term(() => !not);
     const column = WORDS[key];
-    if (column) return term((f, i) => { const said = (f.words[f[column][i] ?? 0] ?? '').toLowerCase(); return values.some((value) => said.startsWith(value)); });
+    if (column) return term((f, i) => { const said = low(f.words)[f[column][i] ?? 0] ?? ''; return values.some((value) => said.startsWith(value)); });
     if (key === 'tag') {
-      return term((f, i) => (f.tags[i] ?? []).some((tag) => values.includes((f.words[tag] ?? '').toLowerCase())));
+      return term((f, i) => (f.tags[i] ?? []).some((tag) => values.includes(low(f.words)[tag] ?? '')));
     }
     const tests = values.map(compared);
     if (tests.some((test) => !test)) return term(nothing, `“${raw}” is not a figure; write ${key}:>${key === 'seen' ? '1h' : '80'}`);
@@ -71,8 +79,12 @@ export function select(f: FleetIndex, terms: Term[], sort: Sort, desc: boolean):
 }
 
 /** How many have each status, tag, … for the filters and for what is offered while typing. */
-export function census(f: FleetIndex): { status: Map<string, number>; tag: Map<string, number>; os: Map<string, number>; site: Map<string, number> } {
-  const out = { status: new Map<string, number>(), tag: new Map<string, number>(), os: new Map<string, number>(), site: new Map<string, number>() };
+type Census = { status: Map<string, number>; tag: Map<string, number>; os: Map<string, number>; site: Map<string, number> };
+const counted = new WeakMap<FleetIndex, Census>();
+export function census(f: FleetIndex): Census {
+  const known = counted.get(f);
+  if (known) return known;
+  const out: Census = { status: new Map<string, number>(), tag: new Map<string, number>(), os: new Map<string, number>(), site: new Map<string, number>() };
   const add = (map: Map<string, number>, word: string | undefined) => { if (word) map.set(word, (map.get(word) ?? 0) + 1); };
   for (let i = 0; i < f.id.length; i++) {
     add(out.status, f.words[f.status[i] ?? 0]);
@@ -80,6 +92,7 @@ export function census(f: FleetIndex): { status: Map<string, number>; tag: Map<s
     add(out.site, f.words[f.site[i] ?? 0]);
     for (const tag of f.tags[i] ?? []) add(out.tag, f.words[tag]);
   }
+  counted.set(f, out);
   return out;
 }
 

@@ -1,6 +1,6 @@
 // Who is signed in here, and what the signing-in changes for the rest of the page.
 import { useQuery } from '@tanstack/react-query';
-import { useSyncExternalStore } from 'react';
+import { useCallback, useSyncExternalStore } from 'react';
 import { whenSignedOut } from '../api/client';
 import { live } from '../api/live';
 import { client, q } from '../api/queries';
@@ -46,5 +46,5 @@ export function signedOut(there?: string) {
 export function useMay() {
   const me = useQuery({ ...q.me(), enabled: !useLapsed() });
   const may = me.data?.permissions;
-  return (action: string) => !may || (may as string[]).includes(action);
+  return useCallback((action: string) => !may || (may as string[]).includes(action), [may]);
 }

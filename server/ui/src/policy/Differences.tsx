@@ -23,8 +23,11 @@ const OBSTACLES: Record<string, string> = {
 };
 export const obstacle = (kind: string) => OBSTACLES[kind] ?? kind;
 
-const OUTCOME: Record<string, [string, Tone]> = { allow: ['run', 'ok'], hold: ['wait for people', 'act'], queue: ['wait for room', 'act'], deny: ['be denied', 'bad'] };
-const outcome = (name: string): [string, Tone] => OUTCOME[name] ?? [`unknown: ${name}`, 'bad'];
+/** What came of it then, and what would now. An outcome that this page does not know is never shown as a pass. */
+const OUTCOME: Record<string, [string, string, Tone]> = {
+  allow: ['Was allowed', 'Would run', 'ok'], hold: ['Was held for people', 'Would wait for people', 'act'], queue: ['Was queued for room', 'Would wait for room', 'act'], deny: ['Was denied', 'Would be denied', 'bad'],
+};
+const outcome = (name: string): [string, string, Tone] => OUTCOME[name] ?? [`Unknown: ${name}`, `Unknown: ${name}`, 'bad'];
 
 export type Narrow = { kind?: string; principal?: string; tag?: string; action?: string; policy?: string };
 const changedIn = (kinds: Record<string, number>) => Object.entries(kinds).reduce((sum, [kind, n]) => sum + (kind === 'same' ? 0 : n), 0);
@@ -53,12 +56,12 @@ export function Matrix({ tally, narrow, onNarrow }: { tally: Tally; narrow: Narr
   );
 }
 
-function Side({ title, decision, policies }: { title: string; decision: Decision; policies: readonly string[] }) {
-  const [word, tone] = outcome(decision.outcome.kind);
+function Side({ then, decision, policies }: { then: boolean; decision: Decision; policies: readonly string[] }) {
+  const [was, would, tone] = outcome(decision.outcome.kind);
   return (
     <div className="min-w-0 grow basis-72">
-      <h3 className="text-meta text-text2">{title} · bundle <code>{decision.revision.slice(0, 10)}</code></h3>
-      <p className="mt-0.5"><State tone={tone}>{title === 'Then' ? `Came to ${word}` : `Would ${word}`}</State></p>
+      <h3 className="text-meta text-text2">{then ? 'Then' : 'Under the candidate'} · bundle <code>{decision.revision.slice(0, 10)}</code></h3>
+      <p className="mt-0.5"><State tone={tone}>{then ? was : would}</State></p>
       <p className="mt-0.5 break-words text-text2"><Prose>{decision.rationale.summary}</Prose></p>
       <ul className="mt-1 space-y-0.5">{decision.rationale.policies.map((policy) => <li key={policy.id} className="break-words"><code className={policies.includes(policy.id) ? 'font-semibold' : ''}>{policy.id}</code> <span className="text-text2">{policy.rationale}</span></li>)}
         {(decision.rationale.admission?.scripts ?? []).filter((script) => script.drove_outcome).map((script) => <li key={script.script}><code>{script.script}</code> <span className="text-text2">{script.reason}</span></li>)}</ul>
@@ -75,7 +78,7 @@ function Both({ found, asks }: { found: Difference; asks: Asks }) {
   if (!both.data) return <p role="status" className="text-text2">Deciding it again …</p>;
   return (
     <div className="space-y-2">
-      <div className="flex flex-wrap gap-x-8 gap-y-3"><Side title="Then" decision={both.data.before as Decision} policies={found.policies} /><Side title="Under the candidate" decision={both.data.after as Decision} policies={found.policies} /></div>
+      <div className="flex flex-wrap gap-x-8 gap-y-3"><Side then decision={both.data.before as Decision} policies={found.policies} /><Side then={false} decision={both.data.after as Decision} policies={found.policies} /></div>
       <p><Link to="/commands/$id" params={{ id: found.command }} className="underline decoration-edge underline-offset-2">The command’s whole story</Link></p>
     </div>
   );

@@ -35,8 +35,8 @@ export default function HistoryPage() {
   const activations = useQuery(q.activations());
   const known = revisions.data?.bundles ?? [];
   const other = known.find((one) => one.revision !== active.revision)?.revision;
-  const left = from ?? other;
-  const right = to ?? active.revision;
+  const left = from ?? active.revision;
+  const right = to ?? other;
   const go = (next: { from: string; to: string }) => void navigate({ to: '/policies/history', search: next, replace: true });
   return (
     <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="History">
@@ -59,7 +59,7 @@ export default function HistoryPage() {
         </Loaded>
       </Section>
       <Section id="compare" title="Compare">
-        {!left || known.length < 2 ? <p className="text-text2">There is one revision so far, so there is nothing to compare.</p> : (
+        {!right || known.length < 2 ? <p className="text-text2">There is one revision so far, so there is nothing to compare.</p> : (
           <>
             <div className="mb-4 flex flex-wrap gap-x-6 gap-y-2"><Choice label="From" value={left} known={known} onChange={(value) => go({ from: value, to: right })} /><Choice label="to" value={right} known={known} onChange={(value) => go({ from: left, to: value })} /></div>
             {left === right ? <p className="text-text2">That is the same revision.</p> : <Difference from={left} to={right} />}

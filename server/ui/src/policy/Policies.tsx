@@ -128,7 +128,7 @@ function Bar({ bundle, children }: { bundle: Bundle; children: ReactNode }) {
         <span className="flex items-center">Bundle <Link to="/policies/history/$rev" params={{ rev: bundle.revision }} className="ml-1.5 underline decoration-edge underline-offset-2"><code className="font-semibold" title={bundle.revision}>{bundle.revision.slice(0, 10)}</code></Link><CopyButton text={bundle.revision} what="revision" /></span>
         <span className="text-text2 max-md:hidden">{bundle.source === 'shipped' ? 'as it ships with this server' : bundle.source}</span>
         <span className="text-text2">active since <Time at={bundle.activated_at} /></span>
-        {pin && <span className="flex items-center gap-2 text-text2" title={pin.reason}><Glyph tone="warn" />pinned by {pin.actor}: the source does not move it{may('activateBundle') && <button type="button" className="underline" onClick={() => void unpin()}>Let it</button>}</span>}
+        {pin && <span className="flex items-center gap-2 text-text2" title={pin.reason}><Glyph tone="warn" />pinned by {pin.actor}: the source does not move it{may('activateBundle') && <button type="button" className="underline" onClick={() => void unpin()}>Unpin it</button>}</span>}
         <span className="ml-auto flex gap-2">
           {bundle.source !== 'shipped' && may('activateBundle') && <Button size="s" disabled={busy} onClick={() => void again()}><RotateCw className="size-4" aria-hidden />Read it again</Button>}
           {may('activateBundle') && <RollBack active={bundle.revision} icon={<Undo2 className="size-4" aria-hidden />} />}
@@ -146,7 +146,7 @@ export default function Policies() {
   const bundle = useQuery(q.bundle());
   const me = useQuery(q.me());
   if (me.data) openDraft(me.data.id);
-  return <Loaded query={bundle} what="the policies">{(found) => <Bar bundle={found}><Outlet /></Bar>}</Loaded>;
+  return <>{!bundle.data && <h1 className="sr-only">Policies</h1>}<Loaded query={bundle} what="the policies">{(found) => <Bar bundle={found}><Outlet /></Bar>}</Loaded></>;
 }
 
 /** The bundle that decides; the frame has read it before any page in it is shown. */

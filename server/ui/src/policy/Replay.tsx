@@ -76,6 +76,7 @@ export default function OneReplay() {
   const onNarrow = (next: Narrow) => void navigate({ to: '/policies/replays/$id', params: { id }, search: Object.fromEntries(Object.entries(next).filter(([, value]) => value)) as Narrow, replace: true });
   return (
     <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Replay">
+      {!query.data && <h1 className="sr-only">Replay</h1>}
       <Link to="/policies/replays" className="mx-4 mt-4 inline-flex min-h-6 items-center gap-1.5 text-text2 md:mx-6"><ArrowLeft className="size-4" aria-hidden />All replays</Link>
       <Loaded query={query} what="the replay">
         {(replay) => {

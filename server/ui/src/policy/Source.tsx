@@ -133,6 +133,8 @@ export default function Source() {
   useEffect(() => { if (!search.file && first && matchMedia('(min-width: 64rem)').matches) void navigate({ to: '/policies', search: { ...search, file: first }, replace: true }); }, [search, first, navigate]);
   const make = (path: string) => { write(base, path, path.endsWith('.cedar') ? '@id("")\n@rationale("")\n' : '', undefined); void navigate({ to: '/policies', search: { file: path } }); };
   return (
+    <>
+    {!detail.data && <h1 className="sr-only">Policies</h1>}
     <Loaded query={detail} what="the bundle’s files">
       {() => (
         <div className="grid h-full min-h-0 grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[264px_minmax(0,1fr)]">
@@ -145,5 +147,6 @@ export default function Source() {
         </div>
       )}
     </Loaded>
+    </>
   );
 }

@@ -54,7 +54,8 @@ if (typeof window !== 'undefined') {
 }
 
 const same = (left: Draft) => Object.keys(left.files).length === 0 && left.removed.length === 0 && left.note === '';
-const from = (base: string): Draft => draft ?? { base, files: {}, removed: [], note: '', count: 0 };
+// It counts on from the time, so that two drafts over one base never share a count.
+const from = (base: string): Draft => draft ?? { base, files: {}, removed: [], note: '', count: Date.now() };
 const step = (next: Draft) => put(same(next) ? undefined : { ...next, count: next.count + 1 });
 
 /** Writes a file. What is as it was in the base is no change. */

@@ -13,6 +13,7 @@ import { setClock } from '../kit/time';
 import { Toasts, toast } from '../kit/toasts';
 import { BellMenu, ClockMenu, flipTheme, LiveMark, PersonMenu, signOut, ThemeButton } from './bar';
 import { MAP } from './map';
+import { OtherVersion } from './OtherVersion';
 import { type Action, Palette } from './Palette';
 import { Shortcuts } from './Shortcuts';
 
@@ -90,6 +91,7 @@ export function Shell() {
           <Button look="ghost" size="s" className="ml-auto md:border-edge/40!" onClick={() => setPalette(true)} aria-label="Search and commands"><Search className="size-4" aria-hidden /><span className="hidden text-text2 lg:inline">Search</span><Kbd>⌘K</Kbd></Button>
           <LiveMark /><BellMenu /><ClockMenu /><ThemeButton /><PersonMenu />
         </header>
+        <OtherVersion />
         <main id="main" tabIndex={-1} className="min-h-0 grow overflow-clip outline-none"><Outlet /></main>
       </div>
       <Modal open={drawer} onOpenChange={setDrawer} title="Menu" bare><ul className="max-h-[70vh] space-y-0.5 overflow-y-auto p-3">{links(false)}</ul></Modal>

@@ -6,7 +6,7 @@ import { MAP } from './map';
 
 const KEYS: [string, string][] = [
   ['⌘K or Ctrl K', 'Search and commands'], ['/', 'Filter this list'], ['j, k', 'Next, previous'], ['Enter', 'Open'], ['Esc', 'Back one level'],
-  ['a, d', 'Approve, deny: leads to the reason, sends nothing'], ['r', 'Run a command on the open host'], ['y', 'Copy a link to this page'], ['?', 'This list'],
+  ['a, d', 'Approve, deny: leads to the reason, sends nothing'], ['x', 'Choose the host, to run on several'], ['r', 'Run a command on the open host, or on the chosen ones'], ['y', 'Copy a link to this page'], ['?', 'This list'],
   ...MAP.map((place): [string, string] => [`g ${place.key}`, place.label]),
 ];
 

@@ -14,3 +14,12 @@ export const MAP: readonly Place[] = [
   { to: '/access', label: 'Access', icon: Users, key: 'u', needs: 'manageUsers' },
   { to: '/settings', label: 'Settings', icon: Settings, key: 's' },
 ];
+
+/** Pages inside of pages, for the palette. */
+export const INNER: readonly { to: '/policies/changes' | '/policies/cases' | '/policies/replays' | '/policies/shadow' | '/policies/history'; label: string; needs: string }[] = [
+  { to: '/policies/changes', label: 'the draft and what it changes', needs: 'publishBundle' },
+  { to: '/policies/cases', label: 'the cases of the policies', needs: 'viewPolicies' },
+  { to: '/policies/replays', label: 'replays of the last days', needs: 'readAudit' },
+  { to: '/policies/shadow', label: 'the shadow', needs: 'readAudit' },
+  { to: '/policies/history', label: 'the history of the policies', needs: 'viewPolicies' },
+];
