@@ -34,6 +34,12 @@ pub struct Global {
     /// The fingerprint of the server's key, as the server prints it; then no other certificate is trusted.
     #[arg(long, global = true, value_name = "PIN", env = "LEGATOR_FINGERPRINT")]
     pub fingerprint: Option<String>,
+    /// The certificate (PEM) that a server asks for, with its chain.
+    #[arg(long, global = true, value_name = "FILE", env = "LEGATOR_CLIENT_CERT", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// The private key (PEM) of that certificate.
+    #[arg(long, global = true, value_name = "FILE", env = "LEGATOR_CLIENT_KEY", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
     /// The profile of the configuration file.
     #[arg(long, global = true, value_name = "NAME", env = "LEGATOR_PROFILE")]
     pub profile: Option<String>,
@@ -52,6 +58,13 @@ pub struct Global {
     /// Send the key over plain HTTP to another machine.
     #[arg(long, global = true, hide = true, env = "LEGATOR_INSECURE_PLAIN_HTTP")]
     pub insecure_plain_http: bool,
+}
+
+impl Global {
+    /// The certificate to show, and its key.
+    pub fn card(&self) -> Option<(PathBuf, PathBuf)> {
+        Some((self.client_cert.clone()?, self.client_key.clone()?))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

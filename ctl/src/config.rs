@@ -105,6 +105,7 @@ pub fn access(global: &Global) -> Result<Access, Failure> {
         fingerprint: global.fingerprint.clone().or_else(|| same.and_then(|profile| profile.fingerprint.clone())),
         api_key: global.api_key.clone().or_else(|| same.and_then(|profile| profile.api_key.clone())),
         session: same.and_then(|profile| profile.session.clone()),
+        card: global.card(),
         plain_allowed: global.insecure_plain_http,
         tenant: global.tenant.clone(),
         server,

@@ -53,6 +53,7 @@ impl Login {
             fingerprint: global.fingerprint.clone().or(kept),
             api_key: None,
             session: None,
+            card: global.card(),
             plain_allowed: global.insecure_plain_http,
             tenant: None,
         };

@@ -1,12 +1,14 @@
 //! Trust in a server that made its certificate itself: its public key's fingerprint, and nothing else of it.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use sha2::{Digest as _, Sha256};
@@ -21,16 +23,31 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> Result<String, Error> {
 }
 
 /// Talks only to the server with this fingerprint. Without one it talks to nobody, and remembers what it saw.
-pub fn client(pin: Option<&str>) -> Result<(ClientConfig, Seen), Error> {
+/// `card` is shown where the server asks for one.
+pub fn client(pin: Option<&str>, card: Option<Card>) -> Result<(ClientConfig, Seen), Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let seen = Seen::default();
     let pinned = Pinned { pin: pin.map(str::to_owned), seen: Arc::clone(&seen), provider: Arc::clone(&provider) };
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(pinned))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(pinned));
+    let config = match card {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
+    };
     Ok((config, seen))
+}
+
+/// A certificate with its chain, and its key.
+pub type Card = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Reads a certificate and its key.
+pub fn card((chain, key): &(PathBuf, PathBuf)) -> Result<Card, String> {
+    let read = CertificateDer::pem_file_iter(chain).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = read.map_err(|fault| format!("`{}`: {fault}", chain.display()))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|_| format!("no private key reads in `{}`", key.display()))?;
+    Ok((chain, key))
 }
 
 #[derive(Debug)]

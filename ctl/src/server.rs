@@ -1,6 +1,7 @@
 //! The API's client: addresses, the key, and what comes back.
 //! Never: the key over plain HTTP to another machine, or in a message.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Response, Url};
@@ -23,6 +24,8 @@ pub struct Access {
     pub api_key: Option<String>,
     /// The cookie of a session, as `name=value`; a key goes before it.
     pub session: Option<String>,
+    /// The certificate and its key that the server may ask for.
+    pub card: Option<(PathBuf, PathBuf)>,
     /// Send the key in the clear; for a server behind a proxy on a network of its own.
     pub plain_allowed: bool,
     /// Look at this tenant alone.
@@ -55,11 +58,19 @@ impl Server {
         }
         let mut builder = reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE);
         let mut seen = None;
+        let tls = |fault: String| Failure::Local(format!("could not set up TLS: {fault}"));
         if let Some(pin) = &access.fingerprint {
-            let (config, noted) =
-                pin::client(Some(pin)).map_err(|fault| Failure::Local(format!("could not set up TLS: {fault}")))?;
+            let card = access.card.as_ref().map(pin::card).transpose().map_err(tls)?;
+            let (config, noted) = pin::client(Some(pin), card).map_err(|fault| tls(fault.to_string()))?;
             builder = builder.tls_backend_preconfigured(config);
             seen = Some(noted);
+        } else if let Some((certificate, key)) = &access.card {
+            let read = |path: &PathBuf| {
+                std::fs::read(path).map_err(|source| Failure::File { verb: "read", path: path.clone(), source })
+            };
+            let pem = [read(key)?, read(certificate)?].concat();
+            let card = reqwest::Identity::from_pem(&pem).map_err(|fault| tls(crate::server::chain(&fault)))?;
+            builder = builder.identity(card);
         }
         let http =
             builder.build().map_err(|fault| Failure::Local(format!("could not set up HTTP: {}", chain(&fault))))?;
@@ -255,7 +266,8 @@ impl Server {
 
 /// The fingerprint that a server shows to whoever asks. Nothing is sent to it.
 pub async fn look_at(server: &str) -> Result<Option<String>, Failure> {
-    let (config, seen) = pin::client(None).map_err(|fault| Failure::Local(format!("could not set up TLS: {fault}")))?;
+    let (config, seen) =
+        pin::client(None, None).map_err(|fault| Failure::Local(format!("could not set up TLS: {fault}")))?;
     let http = reqwest::Client::builder().connect_timeout(CONNECT).tls_backend_preconfigured(config).build();
     let http = http.map_err(|fault| Failure::Local(format!("could not set up HTTP: {}", chain(&fault))))?;
     let _refused_by_us = http.get(server).timeout(CONNECT).send().await;

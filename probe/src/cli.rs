@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::address::{Address, AddressFault};
+use crate::card::Card;
 use crate::config::{ConfigFault, Identity, Places};
 use crate::enroll::{self, EnrollFault, Introduction};
 use crate::journal::{Entry, Journal};
@@ -161,6 +162,7 @@ async fn enroll(places: &Places, enrollment: Enrollment) -> Result<Identity, Fai
         let trial = dir.join("trial");
         durable::write(&trial, b"").and_then(|()| std::fs::remove_file(&trial)).map_err(unwritable)?;
     }
+    let card = Card::beside(places).map_err(EnrollFault::from)?;
     // Also keeps a running probe from losing its journal under its hands.
     let (journal, entries) = Journal::open(&places.state_dir).map_err(ServeFault::from)?;
     let hostname = heartbeat::hostname();
@@ -173,7 +175,7 @@ async fn enroll(places: &Places, enrollment: Enrollment) -> Result<Identity, Fai
         machine_id: enroll::machine_id(),
         tags: enrollment.tags.into_iter().map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).collect(),
     };
-    let identity = enroll::enroll(&server, enrollment.allow_plain_http, &token, &introduction).await?;
+    let identity = enroll::enroll(&server, enrollment.allow_plain_http, &token, &introduction, card).await?;
     identity.save(&places.config())?;
     forget_before(places, &journal, &entries);
     Ok(identity)

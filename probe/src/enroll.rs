@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::VERSION;
 use crate::address::Address;
+use crate::card::{Card, CardFault};
 use crate::config::Identity;
 use crate::tls::{self, ConnectFault, Stream};
 use crate::token::{Pin, Token};
@@ -64,6 +65,8 @@ struct Problem {
 pub enum EnrollFault {
     #[error(transparent)]
     Connect(#[from] ConnectFault),
+    #[error(transparent)]
+    Card(#[from] CardFault),
     #[error("the connection to the server broke during enrollment: {0}; run `legator-probe init` again")]
     Broken(String),
     #[error("the server refused to enroll this host: {detail} ({code}){help}")]
@@ -82,8 +85,9 @@ pub async fn enroll(
     allow_plain_http: bool,
     token: &Token,
     introduction: &Introduction,
+    card: Option<Card>,
 ) -> Result<Identity, EnrollFault> {
-    let stream = tls::connect(server, token.pin).await?;
+    let stream = tls::connect(server, token.pin, card).await?;
     let seen = stream.pin();
     let (status, body) = post(stream, server, &Question { token: token.expose(), introduction }).await?;
     if status != StatusCode::CREATED {

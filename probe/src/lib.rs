@@ -2,6 +2,7 @@
 
 // Who this probe is, and how it reaches its server.
 pub mod address;
+pub mod card;
 pub mod config;
 pub mod enroll;
 pub mod tls;

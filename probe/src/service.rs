@@ -103,7 +103,7 @@ pub async fn serve(places: Places, pace: Pace, stop: watch::Receiver<bool>) -> R
 
 async fn turn(voice: &Voice, stop: watch::Receiver<bool>) -> SessionEnd {
     let session = tokio::select! {
-        opened = session::open(&voice.identity) => match opened {
+        opened = session::open(&voice.identity, &voice.places) => match opened {
             Ok(session) => session,
             Err(end) => return end,
         },

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use crate::card::Card;
 use crate::clock::{self, NoChance, ServerClock};
 use crate::config::{Identity, Places};
 use crate::courier::Courier;
@@ -81,8 +82,9 @@ pub struct Session {
 }
 
 /// Connects and shakes hands.
-pub async fn open(identity: &Identity) -> Result<Session, SessionEnd> {
-    let stream = tls::connect(&identity.server, identity.pin).await?;
+pub async fn open(identity: &Identity, places: &Places) -> Result<Session, SessionEnd> {
+    let card = Card::beside(places).map_err(ConnectFault::from)?;
+    let stream = tls::connect(&identity.server, identity.pin, card).await?;
     // The library's buffers are 128 KiB each; a probe is quiet most of its life.
     let config = WebSocketConfig::default()
         .read_buffer_size(8 * 1024)

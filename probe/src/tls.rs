@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::address::Address;
+use crate::card::{Card, CardFault};
 use crate::token::Pin;
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -47,14 +48,17 @@ pub enum ConnectFault {
     Tls { address: String, source: io::Error },
     #[error("TLS cannot be set up here: {0}")]
     Provider(rustls::Error),
+    #[error(transparent)]
+    Card(#[from] CardFault),
 }
 
 /// Connects, and proves who is at the other end as far as TLS can.
-pub async fn connect(address: &Address, pin: Option<Pin>) -> Result<Stream, ConnectFault> {
-    timeout(PATIENCE, open(address, pin)).await.unwrap_or_else(|_| Err(ConnectFault::Silent(address.to_string())))
+/// `card` is shown where the server asks for one.
+pub async fn connect(address: &Address, pin: Option<Pin>, card: Option<Card>) -> Result<Stream, ConnectFault> {
+    timeout(PATIENCE, open(address, pin, card)).await.unwrap_or_else(|_| Err(ConnectFault::Silent(address.to_string())))
 }
 
-async fn open(address: &Address, pin: Option<Pin>) -> Result<Stream, ConnectFault> {
+async fn open(address: &Address, pin: Option<Pin>, card: Option<Card>) -> Result<Stream, ConnectFault> {
     let name = || address.to_string();
     let tcp = TcpStream::connect((address.host.as_str(), address.port))
         .await
@@ -65,7 +69,7 @@ async fn open(address: &Address, pin: Option<Pin>) -> Result<Stream, ConnectFaul
         return Ok(Stream::Plain(tcp));
     }
     let server = ServerName::try_from(address.host.clone()).map_err(|_| ConnectFault::Name(address.host.clone()))?;
-    let config = client_config(pin).map_err(ConnectFault::Provider)?;
+    let config = client_config(pin, card).map_err(ConnectFault::Provider)?;
     match TlsConnector::from(Arc::new(config)).connect(server, tcp).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
         Err(fault) if pin.is_some() && names_another_key(&fault) => Err(ConnectFault::Pin),
@@ -73,18 +77,19 @@ async fn open(address: &Address, pin: Option<Pin>) -> Result<Stream, ConnectFaul
     }
 }
 
-fn client_config(pin: Option<Pin>) -> Result<ClientConfig, rustls::Error> {
+fn client_config(pin: Option<Pin>, card: Option<Card>) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let mut config = match pin {
-        Some(pin) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(PinnedKey { pin, provider }))
-            .with_no_client_auth(),
+    let builder = match pin {
+        Some(pin) => builder.dangerous().with_custom_certificate_verifier(Arc::new(PinnedKey { pin, provider })),
         None => {
             let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-            builder.with_root_certificates(roots).with_no_client_auth()
+            builder.with_root_certificates(roots)
         }
+    };
+    let mut config = match card {
+        Some(Card { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

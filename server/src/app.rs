@@ -64,7 +64,11 @@ impl App {
         let (events, metrics) = (Events::new(clock.now()), Metrics::new());
         let vault = Vault::open(&data.join("server.key"), &clock)?;
         let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
-        let certificate = Certificate::load(&config.tls(), data)?;
+        let mut certificate = Certificate::load(&config.tls(), data)?;
+        if let Some(authority) = &config.client_ca {
+            let own = certificate.context("`--client-ca` asks for certificates, and plain HTTP has none")?;
+            certificate = Some(own.asking(authority, !config.client_cert_optional)?);
+        }
 
         let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
         tokio::spawn(writer);

@@ -32,6 +32,14 @@ pub struct Config {
     #[arg(long, env = "LEGATOR_TLS_KEY", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
+    /// Authority (PEM) whose certificates probes, programs and browsers have to show (mutual TLS), beside their keys
+    #[arg(long, env = "LEGATOR_CLIENT_CA")]
+    pub client_ca: Option<PathBuf>,
+
+    /// Let in also who shows none; one of another authority is refused still
+    #[arg(long, env = "LEGATOR_CLIENT_CERT_OPTIONAL", requires = "client_ca")]
+    pub client_cert_optional: bool,
+
     /// Host name that a self-made certificate is for; may be repeated
     #[arg(long = "tls-name", env = "LEGATOR_TLS_NAMES", value_delimiter = ',', default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned()])]
     pub tls_names: Vec<String>,
@@ -336,6 +344,8 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls_cert: None,
             tls_key: None,
+            client_ca: None,
+            client_cert_optional: false,
             tls_names: Vec::new(),
             plain_http: true,
             insecure_plain_http: false,

@@ -28,7 +28,18 @@ pub struct Certificate {
     pub key: Vec<u8>,
     /// Base 64 (URL, no padding) of the SHA-256 of the certificate's public key.
     pub pin: String,
+    /// Whose certificates clients show, where that is asked for.
+    pub clients: Option<Clients>,
     files: (PathBuf, PathBuf),
+}
+
+/// The authority that vouches for clients (mutual TLS).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// PEM.
+    pub authority: Vec<u8>,
+    /// Nobody comes in without one; else who shows one has to have it from there.
+    pub required: bool,
 }
 
 impl Certificate {
@@ -56,13 +67,24 @@ impl Certificate {
         let first = pem_block(&chain).ok_or_else(missing)?;
         let spki = public_key(&first).ok_or_else(missing)?;
         let files = (cert.to_owned(), key_file.to_owned());
-        Ok(Self { pin: BASE64.encode(Sha256::digest(spki)), chain, key, files })
+        Ok(Self { pin: BASE64.encode(Sha256::digest(spki)), chain, key, clients: None, files })
+    }
+
+    /// Asks clients for certificates of the authority in this file.
+    pub fn asking(self, authority: &Path, required: bool) -> Result<Self, TlsFault> {
+        let path = || authority.to_owned();
+        let pem = std::fs::read(authority).map_err(|source| TlsFault::Unreadable { path: path(), source })?;
+        let whole = pem_block(&pem).is_some_and(|first| public_key(&first).is_some());
+        if !whole {
+            return Err(TlsFault::NoCertificate { path: path() });
+        }
+        Ok(Self { clients: Some(Clients { authority: pem, required }), ..self })
     }
 
     /// The certificate as it stands in its files now, if it was renewed. Probes pin its key, so a renewal that brings
     /// another key is not taken up while they are connected: it takes a restart, which somebody decides on.
     pub fn renewed(&self) -> Result<Option<Self>, TlsFault> {
-        let now = Self::read(&self.files.0, &self.files.1)?;
+        let now = Self { clients: self.clients.clone(), ..Self::read(&self.files.0, &self.files.1)? };
         if now.pin != self.pin {
             return Err(TlsFault::AnotherKey { path: self.files.0.clone() });
         }

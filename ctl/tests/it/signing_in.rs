@@ -81,6 +81,83 @@ fn signs_in_by_name_and_keeps_the_session_until_it_is_left() {
 }
 
 #[test]
+fn signs_in_by_a_code_that_somebody_agrees_to() {
+    let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let (home, fake) = (
+        tempfile::tempdir().unwrap(),
+        Fake::start(move |request| match (request.path.as_str(), request.body.as_str()) {
+            ("/version", _) => answer(200, json!({ "version": "0.1.0" })),
+            ("/api/v1/auth/device", body) if body.contains("legatorctl on ") => answer(
+                200,
+                json!({ "device_code": "dc-1", "user_code": "BCDF-GHJK", "interval_s": 1, "expires_in_s": 60,
+                        "verification_url_complete": "https://evil.example/device" }),
+            ),
+            ("/api/v1/auth/device/token", body) if body.contains("dc-1") => {
+                match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                    0 => answer(202, json!({ "state": "pending" })),
+                    1 => problem(429, "too-many-requests", "too many tries"),
+                    _ => {
+                        let mut reply = answer(200, json!({ "person": {}, "mfa": true }));
+                        reply.cookie = Some("legator=lgs_1; Path=/; HttpOnly");
+                        reply
+                    }
+                }
+            }
+            ("/api/v1/me", _) if request.header("cookie") == Some("legator=lgs_1") => {
+                answer(200, json!({ "id": "usr_1", "name": "ana", "roles": [], "mfa": true }))
+            }
+            _ => problem(401, "unauthenticated", "no valid credential came with the request"),
+        }),
+    );
+    let ended = run_with(home.path(), &[], &["login", "--server", &fake.url, "--web", "--no-browser"], "");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let page = format!("{}/device?code=BCDF-GHJK", fake.url);
+    assert!(ended.stderr.contains(&page) && !ended.stderr.contains("evil.example"), "{}", ended.stderr);
+    let kept = std::fs::read_to_string(home.path().join(".config/legator/config.toml")).unwrap();
+    assert!(kept.contains("legator=lgs_1") && !kept.contains("dc-1"), "{kept}");
+}
+
+#[test]
+fn ends_when_the_code_is_denied() {
+    let (home, fake) = (
+        tempfile::tempdir().unwrap(),
+        Fake::start(|request| match request.path.as_str() {
+            "/version" => answer(200, json!({ "version": "0.1.0" })),
+            "/api/v1/auth/device" => answer(
+                200,
+                json!({ "device_code": "dc-1", "user_code": "BCDF-GHJK", "interval_s": 1, "expires_in_s": 60 }),
+            ),
+            _ => problem(401, "sign-in-refused", "nobody agreed"),
+        }),
+    );
+    let ended = run_with(home.path(), &[], &["login", "--server", &fake.url, "--web", "--no-browser"], "");
+    assert_eq!(ended.code, 7, "{ended:?}");
+    assert!(!home.path().join(".config/legator/config.toml").exists());
+}
+
+#[test]
+fn describes_a_provider_with_its_secret_from_standard_input() {
+    let (home, fake) = (
+        tempfile::tempdir().unwrap(),
+        Fake::start(|request| match (request.method.as_str(), request.path.as_str()) {
+            ("PUT", "/api/v1/auth/providers/corp") => answer(200, json!({ "id": "corp" })),
+            ("POST", "/api/v1/auth/providers/corp/check") => answer(200, json!({ "good": false, "fault": "silent" })),
+            _ => problem(404, "not-found", "there is nothing"),
+        }),
+    );
+    let env = [("LEGATOR_SERVER", fake.url.as_str()), ("LEGATOR_API_KEY", "lgk_test")];
+    let set = ["providers", "set", "corp", "--name", "Corp", "--issuer", "https://id.example", "--client-id", "l"];
+    let more = ["--secret-stdin", "--role", "idp=ops=operator", "--group", "*=*", "--no-new-people"];
+    let ended = run_with(home.path(), &env, &[&set[..], &more[..]].concat(), "hush\n");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let sent: serde_json::Value = serde_json::from_str(&fake.heard.lock().unwrap().last().unwrap().body).unwrap();
+    assert_eq!((&sent["client_secret"], &sent["makes_people"]), (&json!("hush"), &json!(false)));
+    assert_eq!((&sent["roles"], &sent["groups"]), (&json!({ "idp=ops": "operator" }), &json!({ "*": "*" })));
+    assert_eq!(sent.get("scopes"), None, "what is not said is the server's to choose");
+    assert_eq!(run_with(home.path(), &env, &["providers", "check", "corp"], "").code, 1);
+}
+
+#[test]
 fn refuses_a_configuration_that_others_can_read() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("config.toml");

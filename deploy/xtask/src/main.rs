@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod demo;
 mod dist;
+mod fuzz;
 mod needs;
 mod openapi;
 mod process;
@@ -63,6 +64,14 @@ const TASKS: &[Task] = &[
         flags: &["--check"],
         values: &[],
         run: openapi::run,
+    },
+    Task {
+        word: "fuzz",
+        about: "lets a fuzzer that reads the API document call every operation as every role",
+        help: fuzz::HELP,
+        flags: &[],
+        values: &["--examples"],
+        run: fuzz::run,
     },
     Task {
         word: "dist",

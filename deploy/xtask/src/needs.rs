@@ -19,6 +19,7 @@ struct Need {
 const ALWAYS: &[Need] = &[
     Need { program: "cc", packages: &["gcc", "libc6-dev"], why: "SQLite and the TLS library are C" },
     Need { program: "git", packages: &["git"], why: "bundles come from repositories, and figures name a commit" },
+    Need { program: "python3", packages: &["python3", "python3-venv"], why: "the fuzzer of the API runs in it" },
     Need { program: "openssl", packages: &["openssl"], why: "it signs a webhook's call, apart from our own code" },
     Need { program: "/usr/sbin/sshd", packages: &["openssh-server"], why: "a repository is followed over ssh" },
     Need {

@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail};
 use crate::args::Args;
 use crate::process::{self, Ended};
 use crate::progress::{Line, Steps};
-use crate::{needs, openapi, tidy, toolchain, web, workspace};
+use crate::{fuzz, needs, openapi, tidy, toolchain, web, workspace};
 
 pub const HELP: &str = "\
 Checks the toolchain, installs what is missing (as root on Debian; otherwise it says what to install), then runs:
 formatting, lints as errors, the build, all tests with the doc tests, the guards of `cargo xtask tidy`, the drift check
-of `server/openapi.json`, the demo's story with the real programs, the web interface's own tests, and its stories in
-a real browser.
+of `server/openapi.json`, a fuzzer that reads that document and calls every operation as every role, the demo's story
+with the real programs, the web interface's own tests, and its stories in a real browser.
 Ends with a line `N passed, N failed`; no test at all is a failure.";
 
 pub const HELP_CI: &str =
@@ -24,7 +24,7 @@ pub const HELP_CI: &str =
 pub fn run(_: &Args) -> Result<ExitCode> {
     let root = workspace::root()?;
     let has_web = needs::has_web(&root);
-    let mut steps = Steps::new(if has_web { 11 } else { 9 });
+    let mut steps = Steps::new(if has_web { 12 } else { 10 });
     let mut tally = Tally::default();
 
     if let Some(said) = steps.run("toolchain", |_| toolchain::check(&root)) {
@@ -61,12 +61,14 @@ pub fn run(_: &Args) -> Result<ExitCode> {
     });
     if built {
         steps.run("API document", |_| openapi::check(&root));
+        steps.run("every operation, as every role", |line| fuzz::check_few(&root, line));
         steps.run("the demo's story", |line| told(&root, line));
         if has_web {
             steps.run("stories in a browser", |line| web::stories(&root, line));
         }
     } else {
         steps.skip("API document", "the build failed");
+        steps.skip("every operation, as every role", "the build failed");
         steps.skip("the demo's story", "the build failed");
         if has_web {
             steps.skip("stories in a browser", "the build failed");

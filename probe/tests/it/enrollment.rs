@@ -109,7 +109,7 @@ fn identity(pin: Option<Pin>) -> String {
 
 async fn ask(office: &Office, pin: Option<Pin>) -> Result<Identity, EnrollFault> {
     let address = Address::parse(&office.address, false).unwrap();
-    Box::pin(enroll(&address, false, &token(pin), &introduction())).await
+    Box::pin(enroll(&address, false, &token(pin), &introduction(), None)).await
 }
 
 #[tokio::test]

@@ -56,7 +56,12 @@ pub async fn bind(
 
 fn offered(certificate: &Certificate) -> RustlsConfig {
     let chosen = RustlsCertificate::new().cert(certificate.chain.clone()).key(certificate.key.clone());
-    RustlsConfig::new().fallback(chosen)
+    let config = RustlsConfig::new().fallback(chosen);
+    match &certificate.clients {
+        None => config,
+        Some(clients) if clients.required => config.client_auth_required(clients.authority.clone()),
+        Some(clients) => config.client_auth_optional(clients.authority.clone()),
+    }
 }
 
 /// Looks now and then whether the certificate was renewed; connections that are open stay open.

@@ -69,7 +69,29 @@ fn apis(app: &App) -> impl OpenApi + use<> {
 
 /// The OpenAPI document.
 pub fn document(app: &App) -> String {
-    service(app).spec()
+    with_tenant(&service(app).spec())
+}
+
+/// The document with the one parameter that every operation takes which knows its caller. The extractor of callers
+/// reads it, and can describe only how they show who they are.
+fn with_tenant(spec: &str) -> String {
+    let Ok(mut document) = serde_json::from_str::<serde_json::Value>(spec) else { return spec.to_owned() };
+    let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for operation in operations.filter_map(serde_json::Value::as_object_mut).flat_map(|methods| methods.values_mut()) {
+        if operation.get("security").is_none() {
+            continue;
+        }
+        let tenant = serde_json::json!({
+            "name": "tenant", "in": "query", "required": false, "deprecated": false, "explode": true,
+            "description": "One tenant alone, of those that the caller reaches.",
+            "schema": { "type": "string" },
+        });
+        match operation.get_mut("parameters").and_then(serde_json::Value::as_array_mut) {
+            Some(parameters) => parameters.push(tenant),
+            None => operation["parameters"] = serde_json::json!([tenant]),
+        }
+    }
+    serde_json::to_string_pretty(&document).unwrap_or_else(|_| spec.to_owned())
 }
 
 fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
@@ -78,13 +100,17 @@ fn service(app: &App) -> OpenApiService<impl OpenApi + use<>, ()> {
     )
 }
 
+fn json_text(text: String) -> poem::Response {
+    poem::Response::builder().content_type("application/json; charset=utf-8").body(text)
+}
+
 /// The whole outside.
 pub fn endpoint(app: &App) -> BoxEndpoint<'static> {
     let service = service(app);
-    let (docs, spec) = (service.scalar(), service.spec_endpoint());
+    let (docs, spec) = (service.scalar(), document(app));
     Route::new()
         .at("/ws/probe", get(socket::probe))
-        .at("/openapi.json", spec)
+        .at("/openapi.json", get(poem::endpoint::make_sync(move |_| json_text(spec.clone()))))
         .nest("/docs", docs)
         .at("/docs/problems", get(house::codes))
         .nest("/", service)

@@ -47,9 +47,12 @@ impl StreamApi {
         let last = last.0.map(|last| last.parse::<u64>()).transpose();
         let last = last.map_err(|_| Problem::new("invalid", "`Last-Event-ID` is not one of this stream's"))?;
         let (identity, caller) = (self.commands.identity.clone(), caller.0);
-        // Who was let in an hour ago may not be any more.
+        let row = self.commands.road.get(&caller.reach, id).await?;
+        let tags = self.commands.fleet.get(row.probe).map(|probe| probe.tags.clone()).unwrap_or_default();
+        // Who was let in an hour ago may not be any more, and may not reach any more what they reached.
+        let may = move || identity.still(&caller) && identity.reach_now(&caller).covers(&row.tenant, &tags);
         let stream = follow(self.commands.road.clone(), id, last.unwrap_or(after.0))
-            .take_while(move |_| std::future::ready(identity.still(&caller)));
+            .take_while(move |_| std::future::ready(may()));
         Ok(EventStream::new(stream.boxed()).keep_alive(BEAT).to_event(|event: EventOut| {
             Sse::message(event.to_json_string()).event_type(event.kind().to_owned()).id(event.seq().to_string())
         }))

@@ -96,7 +96,8 @@ impl Identity {
         let asked = self.device(caller, user_code, from).await?;
         let Credential::Session(session) = caller.by else { return Err(IdentityFault::SessionOnly) };
         let kind = if agrees { "device.approved" } else { "device.denied" };
-        let draft = Draft::new(kind, caller.person.name.clone(), caller.person.id.to_string()).body(
+        let draft = Draft::new(kind, caller.person.name.clone(), caller.person.id.to_string());
+        let draft = draft.tenant(&caller.person.home()).body(
             serde_json::json!({ "client": asked.client, "address": asked.from.address.to_string(), "session": session }),
         );
         self.0.ledger.append(self.0.clock.now(), draft).await?;
@@ -150,7 +151,8 @@ impl Identity {
         let (text, session) = Session::mint(&self.0.clock, person.id, agreed.mfa, from, self.0.limits);
         let session = Arc::new(session);
         let ended = self.too_many(person.id);
-        let draft = Draft::new("session.opened", person.name.clone(), session.id.to_string()).body(serde_json::json!({
+        let draft = Draft::new("session.opened", person.name.clone(), session.id.to_string()).tenant(&person.home());
+        let draft = draft.body(serde_json::json!({
             "person": person.id, "by": "device", "agreed": by, "mfa": session.mfa,
             "address": session.address, "agent": session.agent,
         }));

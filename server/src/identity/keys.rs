@@ -60,11 +60,12 @@ impl Identity {
     ) -> Result<Minted, IdentityFault> {
         let now = self.0.clock.now();
         let directory = self.0.directory.load_full();
-        let old = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
+        let no_key = || IdentityFault::NoKey(id.to_string());
+        let old = directory.keys.get(&id).ok_or_else(no_key)?;
+        let owner = self.find_within(permit.caller(), &old.person.to_string()).map_err(|_| no_key())?;
         if !old.live(now) {
             return Err(IdentityFault::Conflict("this key has ended; make another".to_owned()));
         }
-        let owner = self.find_person(&old.person.to_string())?;
         let scopes = old.scopes.as_deref().cloned();
         refuse_wider(&permit, scopes.as_ref())?;
         // It lives for as long again as the old one was made for.
@@ -74,11 +75,11 @@ impl Identity {
         let minted = self.issue(&actor, &owner, &old.name, expires_at, scopes).await?;
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let old = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
+        let old = directory.keys.get(&id).ok_or_else(no_key)?;
         let ends_at = now.saturating_add(overlap_ms.max(0));
         let ends_at = old.expires_at.map_or(ends_at, |at| at.min(ends_at));
         let next = directory.with_key(Key { expires_at: Some(ends_at), ..Key::clone(old) });
-        let draft = Draft::new("key.rotated", actor, id.to_string()).body(serde_json::json!({
+        let draft = Draft::new("key.rotated", actor, id.to_string()).tenant(&owner.home()).body(serde_json::json!({
             "person": old.person, "name": old.name, "instead": minted.key.id, "ends_at": ends_at,
         }));
         self.0

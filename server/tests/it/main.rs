@@ -38,6 +38,8 @@ mod identity_people;
 #[cfg(test)]
 mod identity_sessions;
 #[cfg(test)]
+mod mutual_tls;
+#[cfg(test)]
 mod oidc;
 #[cfg(test)]
 mod oidc_provider;
@@ -56,6 +58,8 @@ mod replay;
 #[cfg(test)]
 mod road;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod several;
 #[cfg(test)]
 mod shadow;
@@ -65,8 +69,6 @@ mod streams;
 mod tenants;
 #[cfg(test)]
 mod wire;
-
-
 
 /// A change: it waits for room, and on production for a person.
 #[cfg(test)]

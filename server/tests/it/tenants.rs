@@ -139,6 +139,7 @@ fn filled(operation: &Operation, id: &str) -> String {
         ("{command}", "cmd_nothing"),
         ("{path}", "policies%2Froles.cedar"),
         ("{n}", "1"),
+        ("{code}", "NOTH-INGS"),
     ] {
         path = path.replace(name, value);
     }
@@ -286,7 +287,7 @@ async fn nothing_of_another_tenant_is_in_any_answer() {
                 if id == blue.held && operation.name == "stream_command" {
                     continue; // It goes on for as long as somebody is waited for.
                 }
-                for more in ["", "limit=500", "status=all", "q=red", "tag=shared"] {
+                for more in ["limit=200&status=all", "q=red&tag=shared"] {
                     let path = filled(operation, id);
                     let path = if path.contains('?') { path } else { format!("{path}?{more}") };
                     let answer = Answer::read(call(&person, operation, &path, &Value::Null).await).await;
@@ -300,7 +301,7 @@ async fn nothing_of_another_tenant_is_in_any_answer() {
             }
         }
     }
-    assert!(read > 1_000, "{read}");
+    assert!(read > 800, "{read}");
     world.end().await;
 }
 
@@ -512,7 +513,7 @@ async fn every_operation_answers_every_role_as_the_table_says() {
     world.end().await;
 }
 
-const TAKING: [&str; 5] = ["delete_probe", "delete_user", "reset_user", "revoke_key", "revoke_token"];
+const TAKING: [&str; 6] = ["delete_probe", "delete_user", "reset_user", "revoke_key", "revoke_token", "rotate_key"];
 
 async fn status(person: &Person, operation: &Operation, id: &str) -> u16 {
     let body = match operation.name.as_str() {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pages } from './pages.mjs';
 import { policies } from './policies.mjs';
 import { several } from './several.mjs';
+import { signingIn } from './signing-in.mjs';
 import { figure, speed } from './speed.mjs';
 import { axe, browser, holds, same, shots, story, tally } from './teller.mjs';
 import { until, world } from './world.mjs';
@@ -337,6 +338,7 @@ try {
   }, ana);
 
   await pages({ page: ana, request, replay });
+  await signingIn({ browser: b, world: w, shot });
 
   await story('nothing on the way broke a rule of the browser, opened a dialog or asked another origin', async () => same(b.loud.join('\n'), '', 'what was heard'));
 } catch (cause) {

@@ -50,6 +50,20 @@ export async function world() {
       start('server', 'legator', ['serve', '--data', data, '--listen', `127.0.0.1:${port}`]);
       await until('the server to answer', () => api.get('/healthz').then((answer) => answer.ok()));
     },
+    /** Another server, on plain HTTP and under the name `localhost`, which is where browsers make passkeys without a certificate. */
+    async plain() {
+      const port = await freePort();
+      const base = `http://localhost:${port}`;
+      start('plain', 'legator', ['serve', '--data', join(folder, 'plain'), '--listen', `127.0.0.1:${port}`, '--plain-http', '--public-url', base]);
+      const api = await request.newContext({ baseURL: `http://127.0.0.1:${port}` });
+      await until('the plain server to answer', () => api.get('/healthz').then((answer) => answer.ok()));
+      return {
+        base,
+        setupLink: () => until('the set-up link', () => /http:\/\/\S+\/setup#\S+/.exec(self.log('plain'))?.[0]?.replace(/^http:\/\/[^/]+/, base)),
+        /** Asks as a program that has no key. */
+        open: async (method, path, data) => (await api.fetch(path, { method, data })).json(),
+      };
+    },
     async down() {
       const child = children.get('server');
       child.kill('SIGTERM');

@@ -88,10 +88,13 @@ const policyRevision = createRoute({ getParentRoute: () => policies, path: 'hist
 const enroll = createRoute({ getParentRoute: () => root, path: '/enroll', component: lazyRouteComponent(() => import('./enroll/Enroll')) });
 const access = createRoute({ getParentRoute: () => root, path: '/access', component: lazyRouteComponent(() => import('./identity/Access')) });
 const account = createRoute({ getParentRoute: () => root, path: '/account', component: lazyRouteComponent(() => import('./identity/Account')) });
+const device = createRoute({ getParentRoute: () => root, path: '/device', component: lazyRouteComponent(() => import('./identity/Device')) });
+// Where a sign-in by a provider ends that came to nothing; who is signed in has no business there.
+const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', beforeLoad: () => { throw redirect({ to: '/overview' }); } });
 const settings = createRoute({ getParentRoute: () => root, path: '/settings', component: lazyRouteComponent(() => import('./house/Settings')) });
 
 export const router = createRouter({
-  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), commands, command, activity.addChildren([entry]), policies.addChildren([policySource, policyChanges, policyCases, policyReplays, policyReplay, policyShadow, policyHistory, policyRevision]), enroll, access, account, settings]),
+  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), commands, command, activity.addChildren([entry]), policies.addChildren([policySource, policyChanges, policyCases, policyReplays, policyReplay, policyShadow, policyHistory, policyRevision]), enroll, access, account, device, signIn, settings]),
   defaultPreload: 'intent', scrollRestoration: true,
 });
 declare module '@tanstack/react-router' { interface Register { router: typeof router } }

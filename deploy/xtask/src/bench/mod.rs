@@ -39,7 +39,9 @@ const WEB: &str = "web";
 pub fn run(args: &Args) -> Result<ExitCode> {
     let root = workspace::root()?;
     let only = args.value("--only");
-    if let Some(name) = only.filter(|name| ![FOOTPRINT, WEB].contains(name) && BENCHES.iter().all(|(_, bench, _)| bench != name)) {
+    if let Some(name) =
+        only.filter(|name| ![FOOTPRINT, WEB].contains(name) && BENCHES.iter().all(|(_, bench, _)| bench != name))
+    {
         bail!("there is nothing to measure called `{name}`; `--help` lists what there is");
     }
     let wanted = |name: &str| only.is_none_or(|only| only == name);

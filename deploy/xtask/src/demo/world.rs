@@ -51,12 +51,24 @@ pub struct World {
 impl World {
     /// Starts the server and waits until its administrator can ask it something.
     pub fn start(binaries: Binaries, folder: &Path, port: u16, interrupt: &Interrupt) -> Result<Self> {
+        Self::start_with(binaries, folder, port, &[], interrupt)
+    }
+
+    /// The same, with more options of the server.
+    pub fn start_with(
+        binaries: Binaries,
+        folder: &Path,
+        port: u16,
+        options: &[&str],
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let data = folder.join("server");
         for made in [folder.join("logs"), folder.join("probes"), marks(folder), data.clone()] {
             fs::create_dir_all(&made).with_context(|| format!("cannot make `{}`", made.display()))?;
         }
         let mut command = Command::new(&binaries.server);
         command.arg("serve").arg("--data").arg(&data).arg("--listen").arg(format!("127.0.0.1:{port}"));
+        command.args(options);
         let mut server = Kept::start(&mut command, &folder.join("logs/server.log"))?;
         let mut secret = |name: &str| {
             let path = data.join(name);
@@ -134,6 +146,18 @@ impl World {
         Ok(())
     }
 
+    /// Makes somebody with a role, and gives their key. An agent is the first administrator's.
+    pub fn engage(&mut self, role: &str) -> Result<String> {
+        let name = format!("the {role}");
+        let mut line = vec!["users", "create", &name, "--role", role];
+        if role == "agent" {
+            line.extend(["--kind", "agent", "--owner", ADMIN]);
+        }
+        self.asked(ADMIN, &line)?;
+        let said = self.asked(ADMIN, &["keys", "create", "--user", &name, "--name", "key"])?;
+        Ok(said.pointer("/plain_key").and_then(Value::as_str).context("the answer has no key")?.to_owned())
+    }
+
     /// Fails, with its last words, when a process of the world has ended.
     pub fn alive(&mut self) -> Result<()> {
         let all = std::iter::once(("the server", &mut self.server))
@@ -166,7 +190,7 @@ impl World {
         self.probes.get(name).map(Kept::id)
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 

@@ -36,8 +36,8 @@ pub struct PersonOut {
     groups: Vec<String>,
     /// What of the server they were granted: `tenant:…`, `org:…`, `scope:…`. Without a tenant or an organization, the
     /// default tenant.
-    #[oai(skip_serializing_if_is_empty)]
-    grants: Vec<String>,
+    #[oai(skip_serializing_if_is_none)]
+    grants: Option<Vec<String>>,
     /// `user`, `service` or `agent`.
     kind: String,
     /// Whose rights bound a service or an agent.
@@ -317,7 +317,7 @@ pub(super) fn shown(identity: &Identity, person: &Person) -> PersonOut {
         name: person.name.clone(),
         roles: person.roles.iter().cloned().collect(),
         groups: person.groups.iter().cloned().collect(),
-        grants: person.grants.iter().cloned().collect(),
+        grants: (!person.grants.is_empty()).then(|| person.grants.iter().cloned().collect()),
         kind: person.kind.as_str().to_owned(),
         owner: person.owner.map(|owner| owner.to_string()),
         created_at: at(person.created_at),

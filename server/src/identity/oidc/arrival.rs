@@ -92,11 +92,16 @@ impl Identity {
                                 "provider": provider.id, "subject": claims.subject })
         };
         if added {
-            drafts.push(Draft::new("person.added", actor, after.id.to_string()).body(about(&after)));
+            drafts.push(
+                Draft::new("person.added", actor, after.id.to_string()).tenant(&after.home()).body(about(&after)),
+            );
         } else if (&before.roles, &before.groups) != (&after.roles, &after.groups) {
-            drafts.push(Draft::new("person.changed", actor, after.id.to_string()).body(about(&after)));
+            drafts.push(
+                Draft::new("person.changed", actor, after.id.to_string()).tenant(&after.home()).body(about(&after)),
+            );
         }
-        drafts.push(Draft::new("session.opened", after.name.clone(), session.id.to_string()).body(serde_json::json!({
+        let opened = Draft::new("session.opened", after.name.clone(), session.id.to_string()).tenant(&after.home());
+        drafts.push(opened.body(serde_json::json!({
             "person": after.id, "by": "provider", "provider": provider.id, "mfa": mfa,
             "address": session.address, "agent": session.agent,
         })));
@@ -166,7 +171,8 @@ impl Identity {
             Some(_) => return Err(OutsideFault::Elsewhere),
             None => {}
         }
-        let draft = Draft::new("person.connected", person.name.clone(), person.id.to_string()).body(
+        let draft = Draft::new("person.connected", person.name.clone(), person.id.to_string()).tenant(&person.home());
+        let draft = draft.body(
             serde_json::json!({ "name": person.name, "provider": provider.id, "issuer": issuer, "subject": claims.subject }),
         );
         let link = Outside {

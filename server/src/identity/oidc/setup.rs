@@ -167,7 +167,8 @@ impl Identity {
         after.groups.retain(|group| !found.groups.contains(group));
         let next = directory.with_person(Arc::new(after.clone()));
         self.refuse_lockout(&directory, &next)?;
-        let draft = Draft::new("person.disconnected", actor.to_owned(), person.id.to_string()).body(
+        let draft = Draft::new("person.disconnected", actor.to_owned(), person.id.to_string()).tenant(&person.home());
+        let draft = draft.body(
             serde_json::json!({ "name": person.name, "issuer": issuer, "subject": subject, "roles": after.roles }),
         );
         self.0

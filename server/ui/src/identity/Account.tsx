@@ -11,6 +11,9 @@ import { Loaded, Refusal } from '../kit/states';
 import { Time } from '../kit/time';
 import { toast } from '../kit/toasts';
 import { signOut } from '../shell/bar';
+import { Codes } from './Codes';
+import { Connections, Passkeys } from './Passkeys';
+import { Qr } from './Qr';
 
 function Password() {
   const [old, setOld] = useState('');
@@ -39,16 +42,6 @@ function Password() {
 
 type Begun = { secret: string; uri: string };
 
-function Codes({ codes, onDone }: { codes: string[]; onDone: () => void }) {
-  return (
-    <div className="space-y-4 p-5">
-      <p>Each of these lets you in once when your phone is gone. They are shown this once.</p>
-      <ul className="mono grid grid-cols-2 gap-2 rounded-m border hair bg-bg p-3">{codes.map((code) => <li key={code}>{code}</li>)}</ul>
-      <div className="flex justify-end gap-2"><CopyButton text={codes.join('\n')} what="codes" label="Copy all" /><Button look="solid" onClick={onDone}>I have kept them</Button></div>
-    </div>
-  );
-}
-
 function Enrolling({ onDone }: { onDone: () => void }) {
   const [begun, setBegun] = useState<Begun>();
   const [code, setCode] = useState('');
@@ -64,7 +57,9 @@ function Enrolling({ onDone }: { onDone: () => void }) {
   }
   return (
     <form className="space-y-4 p-5" aria-label="Confirm the second factor" onSubmit={(e) => { e.preventDefault(); void attempt(async () => setCodes((await get(http.POST('/api/v1/auth/totp/confirm', { body: { code: code.replace(/\s/g, '') } }))).recovery_codes)); }}>
-      <p>Type this into the app, or on a phone <a href={begun.uri} className="underline">open it there</a>.</p>
+      <p>Let the app's camera see this picture, or on a phone <a href={begun.uri} className="underline">open it there</a>.</p>
+      <Qr text={begun.uri} label="The secret as a picture, for an authenticator app" />
+      <p>The app can also be given the secret by hand:</p>
       <p className="flex items-center rounded-m border hair bg-bg px-3 py-2"><code className="min-w-0 grow break-all">{begun.secret.replace(/(.{4})/g, '$1 ').trim()}</code><CopyButton text={begun.secret} what="secret" /></p>
       <Field label="Six digits from the app" mono inputMode="numeric" autoComplete="one-time-code" required value={code} onChange={(e) => setCode(e.target.value)} />
       {fault !== undefined && <Refusal cause={fault} />}
@@ -84,11 +79,12 @@ function SecondFactor() {
       {(state) => (
         <>
           <div className="flex flex-wrap items-center gap-3">
-            {state.second_factor ? <State tone="ok">A code from your phone is asked for</State> : <State tone="warn">Only your password is asked for</State>}
+            {state.app ? <State tone="ok">A code from your phone is asked for</State> : state.second_factor ? <State tone="ok">A passkey is asked for</State> : <State tone="warn">Only your password is asked for</State>}
             {state.second_factor && <span className="text-text2">{state.recovery_codes_left} recovery codes left</span>}
-            {state.second_factor
-              ? <><Button size="s" onClick={() => void attempt(async () => setCodes((await get(http.POST('/api/v1/auth/recovery-codes'))).recovery_codes))}>New recovery codes</Button><Button size="s" look="bad" onClick={() => void attempt(async () => { await get(http.DELETE('/api/v1/auth/totp')); done(); })}>Take it away</Button></>
-              : <Button size="s" look="solid" onClick={() => setOpen(true)}>Add a second factor</Button>}
+            {state.second_factor && <Button size="s" onClick={() => void attempt(async () => setCodes((await get(http.POST('/api/v1/auth/recovery-codes'))).recovery_codes))}>New recovery codes</Button>}
+            {state.app
+              ? <Button size="s" look="bad" onClick={() => void attempt(async () => { await get(http.DELETE('/api/v1/auth/totp')); done(); })}>Take it away</Button>
+              : <Button size="s" look={state.second_factor ? 'plain' : 'solid'} onClick={() => setOpen(true)}>Add a second factor</Button>}
           </div>
           <Modal open={open || Boolean(codes)} onOpenChange={(next) => { if (!next) done(); }} title="Second factor">{codes ? <Codes codes={codes} onDone={done} /> : open && <Enrolling onDone={done} />}</Modal>
         </>
@@ -119,12 +115,15 @@ function Sessions() {
 
 export default function Account() {
   const me = useQuery(q.me());
+  const offers = useQuery(q.auth()).data?.providers ?? [];
   return (
     <Page title="Account" actions={<Button onClick={() => void signOut()}>Sign out</Button>}>
       <Section id="me" title="You">
         <Loaded query={me} what="your account" rows={2}>{(found) => <Facts rows={[['Name', found.name], ['Roles', found.roles.join(', ') || 'none'], ['Groups', found.groups.join(', ') || 'none'], ['You may', <span key="p" className="text-text2">{found.permissions.join(', ') || 'nothing'}</span>]]} />}</Loaded>
       </Section>
       <Section id="second" title="Second factor"><SecondFactor /></Section>
+      <Section id="passkeys" title="Passkeys"><Passkeys /></Section>
+      {offers.length > 0 && <Section id="connections" title="Other ways in"><Connections offers={offers} /></Section>}
       <Section id="password" title="Password"><Password /></Section>
       <Section id="sessions" title="Where you are signed in"><Sessions /></Section>
     </Page>

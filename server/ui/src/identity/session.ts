@@ -35,8 +35,9 @@ function leave(to: string) {
 }
 
 /** After a sign-out nothing of the person stays in memory. */
-export function signedOut() {
-  leave('/');
+export function signedOut(there?: string) {
+  // Where somebody came by a provider, they sign out there too.
+  leave(there?.startsWith('http') ? there : '/');
 }
 
 /**

@@ -87,8 +87,8 @@ export function BellMenu() {
 }
 
 export async function signOut() {
-  await ask('POST', '/api/v1/auth/sign-out').catch(() => undefined);
-  signedOut();
+  const there = await ask<{ sign_out_at?: string } | undefined>('POST', '/api/v1/auth/sign-out').catch(() => undefined);
+  signedOut(there?.sign_out_at);
 }
 
 export function PersonMenu() {
