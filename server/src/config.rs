@@ -63,6 +63,10 @@ pub struct Config {
     #[arg(long, env = "LEGATOR_SESSION_LONGEST_S", default_value_t = 7 * 24 * 60 * 60, value_parser = clap::value_parser!(u32).range(60..))]
     pub session_longest_s: u32,
 
+    /// Seconds after which more people hear of a request that too few have answered, where no policy says a time; 0 is never
+    #[arg(long, env = "LEGATOR_ESCALATE_AFTER_S", default_value_t = 600)]
+    pub escalate_after_s: u32,
+
     /// Write logs as JSON
     #[arg(long, env = "LEGATOR_LOG_JSON")]
     pub log_json: bool,
@@ -191,6 +195,7 @@ impl Config {
             log_origin: "legator/audit".to_owned(),
             session_idle_s: 12 * 60 * 60,
             session_longest_s: 7 * 24 * 60 * 60,
+            escalate_after_s: 600,
             log_json: false,
         }
     }

@@ -18,6 +18,7 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (8, "activation_approvals", include_str!("../../migrations/0008_activation_approvals.sql")),
     (10, "replay", include_str!("../../migrations/0010_replay.sql")),
     (20, "sign_in", include_str!("../../migrations/0020_sign_in.sql")),
+    (40, "votes", include_str!("../../migrations/0040_votes.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

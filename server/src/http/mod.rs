@@ -17,9 +17,12 @@ pub use self::listen::{Bound, ListenFault, bind, serve};
 
 use crate::app::App;
 use crate::approvals::api::ApprovalsApi;
+use crate::approvals::api::arranged::ArrangedApi;
+use crate::approvals::api::glass::GlassApi;
 use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
+use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
@@ -33,7 +36,12 @@ fn apis(app: &App) -> impl OpenApi + use<> {
     (
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
-        ApprovalsApi { approvals, identity: identity.clone() },
+        (
+            ApprovalsApi { approvals: approvals.clone(), identity: identity.clone() },
+            ArrangedApi { approvals: approvals.clone(), identity: identity.clone() },
+            GlassApi { approvals, identity: identity.clone() },
+            GrantsApi { ahead: app.ahead() },
+        ),
         FleetApi { fleet, identity: identity.clone() },
         PolicyApi { policy: policy.clone(), identity: identity.clone() },
         BundlesApi { activations: app.activations() },
