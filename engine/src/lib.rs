@@ -11,6 +11,7 @@ mod coverage;
 mod decide;
 mod decision;
 mod diff;
+pub mod evidence;
 mod explain;
 mod facts;
 pub mod grant;

@@ -49,7 +49,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         WebhookApi { policy },
         ReplayApi { replays, identity: identity.clone() },
         CapacityApi { capacity, identity: identity.clone() },
-        TimelineApi { ledger, identity: identity.clone() },
+        TimelineApi { clock: app.clock.clone(), ledger, identity: identity.clone() },
         events::EventsApi { events, identity: identity.clone() },
         SessionsApi(identity.clone()),
         IdentityApi(identity.clone()),

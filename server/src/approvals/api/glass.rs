@@ -87,14 +87,14 @@ impl GlassApi {
     }
 
     /// Closes the review with a verdict. Another person than who broke it.
-    #[oai(path = "/breakglass/:command/review", method = "post", operation_id = "review_broken_glass")]
+    #[oai(path = "/breakglass/:id/review", method = "post", operation_id = "review_broken_glass")]
     async fn review(
         &self,
         caller: Authenticated,
-        command: Path<String>,
+        id: Path<String>,
         body: Json<ReviewIn>,
     ) -> Result<Json<BreakOut>, Problem> {
-        let id = command.0.parse().map_err(|_| Problem::not_found("command", &command.0))?;
+        let id = id.0.parse().map_err(|_| Problem::not_found("command", &id.0))?;
         let broken = self.approvals.break_of(id).await?;
         let permit = self.identity.permit::<ReviewBreakglass>(&caller.0, broken.resource()).await?;
         let verdict = match body.verdict {

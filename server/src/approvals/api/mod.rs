@@ -160,7 +160,7 @@ pub struct WithdrawIn {
 
 #[derive(Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
-pub enum KindIn {
+pub enum ApprovalKindIn {
     Command,
     Activation,
     Grant,
@@ -192,7 +192,7 @@ impl ApprovalsApi {
         caller: Authenticated,
         /// `pending`, if absent.
         status: Query<Option<StateIn>>,
-        kind: Query<Option<KindIn>>,
+        kind: Query<Option<ApprovalKindIn>>,
         /// Who voted on it, by id or name.
         by: Query<Option<String>>,
         /// Who asked, by id or name.
@@ -223,9 +223,9 @@ impl ApprovalsApi {
         let narrow = Narrow {
             state,
             kind: kind.0.map(|kind| match kind {
-                KindIn::Command => "command",
-                KindIn::Activation => "activation",
-                KindIn::Grant => "grant",
+                ApprovalKindIn::Command => "command",
+                ApprovalKindIn::Activation => "activation",
+                ApprovalKindIn::Grant => "grant",
             }),
             by: by.0.map(|name| self.id_of(name)),
             requester: requester.0.map(|name| self.id_of(name)),

@@ -3,6 +3,10 @@
 //!
 //! The text is what a person could read aloud; every field is on a line of its own, so none can run into another.
 
+mod ring;
+
+pub use ring::{Ring, RingFault};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, VerifyingKey};
