@@ -4,6 +4,7 @@
 
 mod approvals;
 mod audit;
+mod breakglass;
 mod bundle;
 mod clean;
 mod cli;
@@ -15,6 +16,7 @@ mod exit;
 mod explain;
 mod field;
 mod follow;
+mod grants;
 mod login;
 mod people;
 mod pin;
@@ -83,6 +85,8 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Approvals(approvals) => approvals.obey(&server()?, screen).await,
         Command::Approve(vote) => vote.obey(approvals::Choice::Approve, &server()?, screen).await,
         Command::Deny(vote) => vote.obey(approvals::Choice::Deny, &server()?, screen).await,
+        Command::Grants(grants) => grants.obey(&server()?, screen).await,
+        Command::Breakglass(breakglass) => breakglass.obey(&server()?, screen).await,
         Command::Tokens(tokens) => tokens.obey(&server()?, screen).await,
         Command::Users(users) => users.obey(&server()?, screen).await,
         Command::Keys(keys) => keys.obey(&server()?, screen).await,

@@ -112,9 +112,11 @@ async fn a_wish_that_is_denied_expires_or_is_taken_back_counts_for_nothing() {
     let denied = ana.post("/api/v1/grants", restarts("prod")).await.is(202);
     ben.vote(text(&denied, "approval"), "deny").await.is(200);
     world.entry("grant.refused", |entry| entry["subject"] == denied["id"]).await;
+    world.clock().advance(1);
     let taken_back = ana.post("/api/v1/grants", restarts("prod")).await.is(202);
     let path = format!("/api/v1/grants/{}/revoke", text(&taken_back, "id"));
     ben.post(&path, json!({ "reason": "not now" })).await.is(200);
+    world.clock().advance(1);
     let late = ana.post("/api/v1/grants", restarts("prod")).await.is(202);
     world.clock().advance(24 * 3_600_000);
     world.entry("grant.refused", |entry| entry["subject"] == late["id"]).await;

@@ -261,10 +261,11 @@ async fn a_vote_that_is_withdrawn_counts_no_more_and_may_be_cast_again() {
     let after = ben.post(&withdraw, json!({ "reason": "read it again" })).await.is(200);
     assert_eq!((&after["votes"], after["can_decide"].as_bool()), (&json!([]), Some(true)));
     // It is judged again without it, so that of the next vote there are two missing still.
-    let again = |entry: &serde_json::Value| entry["body"]["outcome"]["approvals"] == 2;
-    assert_eq!(world.entries("command.decided").await.iter().filter(|entry| again(entry)).count(), 1);
+    let withdrawn = world.entry("approval.vote-withdrawn", |_| true).await["index"].as_u64();
+    let again =
+        |entry: &serde_json::Value| entry["body"]["outcome"]["approvals"] == 2 && entry["index"].as_u64() > withdrawn;
+    world.entry("command.decided", again).await;
     cleo.vote(id, "approve").await.is(200);
-    world.entry("command.decided", |entry| entry["body"]["outcome"]["approvals"] == 1).await;
     assert!(probe.ran().is_empty());
     ben.vote(id, "approve").await.is(200);
     assert_eq!(ana.ended(text(&held, "id")).await["state"], "succeeded");
