@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::exit_codes;
 use crate::{
-    approvals, audit, breakglass, bundle, commands, events, explain, grants, login, people, policies, probes, rights,
-    run, shells, tokens,
+    approvals, audit, breakglass, bundle, commands, events, explain, grants, login, people, policies, probes,
+    providers, rights, run, shells, tenants, tokens,
 };
 
 /// Run your fleet by rules you can read.
@@ -40,6 +40,9 @@ pub struct Global {
     /// The configuration file; `~/.config/legator/config.toml` if absent.
     #[arg(long, global = true, value_name = "FILE", env = "LEGATOR_CONFIG")]
     pub config: Option<PathBuf>,
+    /// One tenant alone, of those that you reach.
+    #[arg(long, global = true, value_name = "NAME", env = "LEGATOR_TENANT")]
+    pub tenant: Option<String>,
     /// For people, or one JSON document.
     #[arg(short, long, global = true, value_name = "FORM", default_value = "table", env = "LEGATOR_OUTPUT")]
     pub output: Form,
@@ -97,10 +100,14 @@ pub enum Command {
     Tokens(tokens::Tokens),
     /// People: list, create, change, send away.
     Users(people::Users),
+    /// Tenants: list, create, change.
+    Tenants(tenants::Tenants),
     /// Roles, and what each may do by the policies in force.
     Roles,
     /// API keys: list, create, revoke.
     Keys(people::Keys),
+    /// Outside providers (OpenID Connect): list, add, check, remove.
+    Providers(providers::Providers),
     /// The audit log: read, follow, verify, export, prove.
     Audit(audit::Audit),
     /// Policy as code: make, check, test, compare and build bundles; publish, replay and shadow them, put them in force.

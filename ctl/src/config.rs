@@ -106,6 +106,7 @@ pub fn access(global: &Global) -> Result<Access, Failure> {
         api_key: global.api_key.clone().or_else(|| same.and_then(|profile| profile.api_key.clone())),
         session: same.and_then(|profile| profile.session.clone()),
         plain_allowed: global.insecure_plain_http,
+        tenant: global.tenant.clone(),
         server,
     })
 }

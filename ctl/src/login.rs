@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::clean;
 use crate::cli::Global;
 use crate::config::{Config, Profile, config_path};
+use crate::device;
 use crate::exit::{Exit, Failure};
 use crate::field;
 use crate::screen::{self, Screen};
@@ -29,6 +30,12 @@ pub struct Login {
     /// Read the key from standard input instead of asking for it.
     #[arg(long, conflicts_with = "name")]
     key_stdin: bool,
+    /// Sign in with a browser, here or elsewhere, in whatever way the server offers: single sign-on, passkeys.
+    #[arg(long, conflicts_with_all = ["name", "key_stdin"])]
+    web: bool,
+    /// Show the page's address, and open no browser.
+    #[arg(long, requires = "web")]
+    no_browser: bool,
 }
 
 impl Login {
@@ -47,10 +54,14 @@ impl Login {
             api_key: None,
             session: None,
             plain_allowed: global.insecure_plain_http,
+            tenant: None,
         };
         access.fingerprint = trust(&access, screen).await?;
         match &self.name {
             Some(name) => access.session = Some(self.sign_in(name, &Server::new(access.clone())?).await?),
+            None if self.web => {
+                access.session = Some(device::sign_in(&Server::new(access.clone())?, screen, !self.no_browser).await?);
+            }
             None => {
                 access.api_key = Some(match &global.api_key {
                     Some(key) if !self.key_stdin => key.clone(),

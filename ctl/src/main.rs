@@ -11,6 +11,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod device;
 mod events;
 mod exit;
 mod explain;
@@ -22,6 +23,7 @@ mod people;
 mod pin;
 mod policies;
 mod probes;
+mod providers;
 mod rationale;
 mod rights;
 mod run;
@@ -31,6 +33,7 @@ mod shells;
 mod span;
 mod sse;
 mod status;
+mod tenants;
 mod tokens;
 
 use std::process::ExitCode;
@@ -89,7 +92,9 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Breakglass(breakglass) => breakglass.obey(&server()?, screen).await,
         Command::Tokens(tokens) => tokens.obey(&server()?, screen).await,
         Command::Users(users) => users.obey(&server()?, screen).await,
+        Command::Tenants(tenants) => tenants.obey(&server()?, screen).await,
         Command::Keys(keys) => keys.obey(&server()?, screen).await,
+        Command::Providers(providers) => providers.obey(&server()?, screen).await,
         Command::Audit(audit) => audit.obey(server, screen).await,
         Command::Bundle(bundle) => bundle.obey(server, screen).await,
         Command::Policy(policy) => policy.obey(screen),

@@ -13,6 +13,7 @@ use crate::field;
 use crate::screen::Screen;
 use crate::server::Server;
 use crate::span;
+use crate::tenants;
 
 /// People: list, create, change, send away.
 #[derive(Args)]
@@ -33,6 +34,9 @@ enum NewUser {
         /// A group that policy knows.
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<String>,
+        /// What of the server they are for: `tenant:NAME`, `org:NAME` or `scope:TAG`; what you are, if absent.
+        #[arg(long = "grant", value_name = "GRANT")]
+        grants: Vec<String>,
         /// Give a one-time link by which they choose a password.
         #[arg(long, conflicts_with = "kind")]
         invite: bool,
@@ -72,6 +76,16 @@ enum NewUser {
         /// One or more groups; none takes all away.
         groups: Vec<String>,
     },
+    /// Say what somebody is granted from now on, and nothing else; or show it.
+    Grants {
+        /// By name or id.
+        user: String,
+        /// `tenant:NAME`, `org:NAME` (`org:house` is every tenant) or `scope:TAG`.
+        grants: Vec<String>,
+        /// Take all away: what is left is the default tenant.
+        #[arg(long, conflicts_with = "grants")]
+        none: bool,
+    },
     /// Send somebody away for good; their name stays theirs.
     Remove {
         /// By name or id.
@@ -103,6 +117,16 @@ enum NewKey {
         #[arg(long = "scope", value_name = "ACTION")]
         scopes: Vec<String>,
     },
+    /// Make a key in place of another, for the same; the old one goes on for a while.
+    Rotate {
+        /// The old key's id.
+        id: String,
+        /// How long the old one goes on.
+        #[arg(long, value_name = "SPAN", value_parser = span::parse, default_value = "1d")]
+        overlap: Duration,
+    },
+    /// Seal the server's secrets with another key from now on; asked again, it says how far that is.
+    RotateSeal,
     /// End a key at once.
     Revoke {
         /// The key's id.
@@ -130,8 +154,11 @@ impl Users {
                     screen.table(&["USER", "NAME", "ROLES", "GROUPS", "STATE"], rows.collect());
                 });
             }
-            Some(NewUser::Create { name, roles, groups, invite, kind, owner }) => {
+            Some(NewUser::Create { name, roles, groups, grants, invite, kind, owner }) => {
                 let mut body = json!({ "name": name, "roles": roles, "groups": groups, "invite": invite });
+                if !grants.is_empty() {
+                    body["grants"] = grants.into();
+                }
                 if let (Some(kind), Some(owner)) = (kind, owner) {
                     (body["kind"], body["owner"]) = (kind.into(), owner.into());
                 }
@@ -148,6 +175,10 @@ impl Users {
             Some(NewUser::Roles { user, roles }) => change(server, screen, &user, json!({ "roles": roles })).await?,
             Some(NewUser::Groups { user, groups }) => {
                 change(server, screen, &user, json!({ "groups": groups })).await?
+            }
+            Some(NewUser::Grants { user, grants, none }) => {
+                let change = (none || !grants.is_empty()).then_some(grants);
+                tenants::grants(server, screen, &user, change).await?;
             }
             Some(NewUser::Reset { user }) => {
                 let made = server.post(&["api", "v1", "users", &user, "reset"], &[], &json!({})).await?;
@@ -200,6 +231,25 @@ impl Keys {
                 screen.either(&key, || {
                     screen.data(&field::shown(&key, "plain_key"));
                     screen.note(&format!("`{}`; it is not shown again", field::shown(&key, "id")));
+                });
+            }
+            Some(NewKey::Rotate { id, overlap }) => {
+                let body = json!({ "overlap_s": overlap.as_secs() });
+                let key = server.post(&["api", "v1", "auth", "keys", &id, "rotate"], &[], &body).await?;
+                screen.either(&key, || {
+                    screen.data(&field::shown(&key, "plain_key"));
+                    screen.note(&format!("`{}`; it is not shown again", field::shown(&key, "id")));
+                });
+            }
+            Some(NewKey::RotateSeal) => {
+                let turn = server.post(&["api", "v1", "server", "seal-key", "rotate"], &[], &json!({})).await?;
+                screen.either(&turn, || {
+                    let n_anew = field::number(&turn, "sealed_anew");
+                    screen.note(&format!("{n_anew} secrets were sealed anew"));
+                    match turn["turning"].as_bool() {
+                        Some(true) => screen.note("the old key is kept for a minute more, and goes by itself"),
+                        _ => screen.note("nothing is sealed with an old key"),
+                    }
                 });
             }
             Some(NewKey::Revoke { id }) => {

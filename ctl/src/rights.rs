@@ -75,6 +75,7 @@ pub async fn whoami(server: &Server, screen: Screen) -> Result<Exit, Failure> {
             ("owner", said("owner")),
             ("roles", said("roles")),
             ("groups", said("groups")),
+            ("grants", said("grants")),
             ("second factor", second.to_owned()),
             ("key", said("key")),
             ("scopes", said("scopes")),

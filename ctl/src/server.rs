@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 
 use crate::exit::{Failure, Problem};
@@ -25,6 +25,8 @@ pub struct Access {
     pub session: Option<String>,
     /// Send the key in the clear; for a server behind a proxy on a network of its own.
     pub plain_allowed: bool,
+    /// Look at this tenant alone.
+    pub tenant: Option<String>,
 }
 
 /// A server that can be asked.
@@ -74,13 +76,21 @@ impl Server {
 
     /// Signs in; gives who it is, and the cookie of the session.
     pub async fn sign_in(&self, body: &Value) -> Result<(Value, String), Failure> {
-        let path = ["api", "v1", "auth", "sign-in"];
-        let response = self.send(Method::POST, &path, &[], Some(body), &[], Some(PROMPT)).await?;
+        let opened = self.session(&["api", "v1", "auth", "sign-in"], body).await?;
+        opened.ok_or_else(|| Failure::Answer("it gives no session".to_owned()))
+    }
+
+    /// Asks for a session; there is none yet where the answer is to come again.
+    pub async fn session(&self, path: &[&str], body: &Value) -> Result<Option<(Value, String)>, Failure> {
+        let response = self.send(Method::POST, path, &[], Some(body), &[], Some(PROMPT)).await?;
+        if response.status().as_u16() == 202 {
+            return Ok(None);
+        }
         let cookie = response.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
         let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
         let cookie = cookie.ok_or_else(|| Failure::Answer("it gives no session".to_owned()))?;
         let who = response.json().await.map_err(|fault| Failure::Answer(chain(&fault)))?;
-        Ok((who, cookie))
+        Ok(Some((who, cookie)))
     }
 
     /// `/api/v1/…`, each part made safe for an address.
@@ -91,6 +101,9 @@ impl Server {
         }
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
+        }
+        if let Some(tenant) = &self.access.tenant {
+            url.query_pairs_mut().append_pair("tenant", tenant);
         }
         url
     }
@@ -112,6 +125,20 @@ impl Server {
     pub async fn post_once(&self, path: &[&str], body: &Value, key: Option<&str>) -> Result<Value, Failure> {
         let headers: Vec<_> = key.map(|key| ("Idempotency-Key", key)).into_iter().collect();
         self.json(Method::POST, path, &[], Some(body), &headers, PROMPT).await
+    }
+
+    /// Bytes that are no JSON, and an answer that is.
+    pub async fn post_bytes(
+        &self,
+        path: &[&str],
+        query: Query<'_>,
+        kind: &str,
+        body: Vec<u8>,
+    ) -> Result<Value, Failure> {
+        let request = self.request(Method::POST, path, query).header("Content-Type", kind).body(body).timeout(PROMPT);
+        let response = self.answered(request).await?;
+        let bytes = response.bytes().await.map_err(|fault| self.broken(&fault))?;
+        serde_json::from_slice(&bytes).map_err(|fault| Failure::Answer(fault.to_string()))
     }
 
     pub async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
@@ -176,13 +203,7 @@ impl Server {
         headers: &[(&str, &str)],
         most: Option<Duration>,
     ) -> Result<Response, Failure> {
-        let mut request = self.http.request(method, self.url(path, query));
-        if let Some(key) = &self.access.api_key {
-            request = request.bearer_auth(key);
-        } else if let Some(session) = &self.access.session {
-            // With a cookie the server wants to know that no other site asks.
-            request = request.header("Cookie", session).header("Origin", self.root.origin().ascii_serialization());
-        }
+        let mut request = self.request(method, path, query);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -192,6 +213,24 @@ impl Server {
         if let Some(most) = most {
             request = request.timeout(most);
         }
+        self.answered(request).await
+    }
+
+    fn request(&self, method: Method, path: &[&str], query: Query<'_>) -> RequestBuilder {
+        let request = self.http.request(method, self.url(path, query));
+        if let Some(key) = &self.access.api_key {
+            return request.bearer_auth(key);
+        }
+        match &self.access.session {
+            // With a cookie the server wants to know that no other site asks.
+            Some(session) => {
+                request.header("Cookie", session).header("Origin", self.root.origin().ascii_serialization())
+            }
+            None => request,
+        }
+    }
+
+    async fn answered(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|fault| self.broken(&fault))?;
         if response.status().is_success() {
             return Ok(response);

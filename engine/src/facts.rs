@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 
 use crate::capacity::Capacity;
 
+/// The tenant of everything that says no other: of those who run the server, and of all that was there before tenants.
+pub const DEFAULT_TENANT: &str = "default";
+
 /// Everything that one decision reads. The same facts under the same bundle give the same decision, to the byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +48,9 @@ pub struct Principal {
     /// The id of the person that an agent or a run acts for. Its roles and groups are then that person's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acts_for: Option<String>,
+    /// What they are bound to: `tenant:blue`, `org:acme`, `scope:web`. Nothing here is no bound: all that there is.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub grants: BTreeSet<String>,
     #[serde(default)]
     pub groups: BTreeSet<String>,
     /// The entity id that policies compare with (`User::"usr_…"`).
@@ -58,8 +64,6 @@ pub struct Principal {
     /// The actions that the key they came with is for; no bound of its own, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<BTreeSet<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<String>,
 }
 
 impl Principal {
@@ -69,8 +73,13 @@ impl Principal {
 
     pub fn new(kind: PrincipalKind, id: impl Into<String>) -> Self {
         let id = id.into();
-        let (roles, groups) = (BTreeSet::new(), BTreeSet::new());
-        Self { kind, name: id.clone(), id, roles, groups, scopes: None, tenant: None, acts_for: None }
+        let (roles, groups, grants) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Self { kind, name: id.clone(), id, roles, groups, grants, scopes: None, acts_for: None }
+    }
+
+    /// The names of the grants of one kind: `tenant`, `org` or `scope`.
+    pub fn granted<'p>(&'p self, kind: &'p str) -> impl Iterator<Item = &'p str> {
+        self.grants.iter().filter_map(move |grant| grant.strip_prefix(kind)?.strip_prefix(':'))
     }
 
     #[must_use]
@@ -173,6 +182,9 @@ pub struct Probe {
     pub id: String,
     #[serde(default)]
     pub name: String,
+    /// The organization that its tenant is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
     #[serde(default)]
     pub os: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,6 +194,7 @@ pub struct Probe {
     pub status: String,
     #[serde(default)]
     pub tags: BTreeSet<String>,
+    /// [`DEFAULT_TENANT`], if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
 }
@@ -195,6 +208,9 @@ pub struct Approval {
     pub id: String,
     /// What the held command is.
     pub level: Level,
+    /// The organization that its tenant is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
     /// The probe's id.
     pub probe: String,
     /// The id of the principal that asked.
@@ -387,9 +403,16 @@ mod tests {
         let spec = CommandSpec { env, cwd: Some("/".to_owned()), ..CommandSpec::shell("a | b") };
         let mut principal = Principal::user("usr_1");
         (principal.roles, principal.groups) = (names(), names());
-        (principal.tenant, principal.acts_for) = (text(), text());
+        (principal.grants, principal.acts_for) = (names(), text());
         principal.scopes = Some(names());
-        let probe = Probe { id: "prb_1".to_owned(), tags: names(), site: text(), tenant: text(), ..Probe::default() };
+        let probe = Probe {
+            id: "prb_1".to_owned(),
+            tags: names(),
+            site: text(),
+            tenant: text(),
+            org: text(),
+            ..Probe::default()
+        };
         let mut context = Context::new(Origin::Mcp);
         (context.breakglass, context.reason) = (text(), text());
         context.approvals = Approvals { by: names(), grant: text(), groups: names(), signed: names() };
@@ -421,6 +444,7 @@ mod tests {
             requester_acts_for: Some("usr_2".to_owned()),
             probe: "prb_1".to_owned(),
             tags: BTreeSet::new(),
+            org: Some("acme".to_owned()),
             tenant: Some("blue".to_owned()),
             level: Level::Destroy,
             command: "rm".to_owned(),

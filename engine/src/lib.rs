@@ -36,8 +36,8 @@ pub use decide::{decide, decide_plain};
 pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
 pub use diff::{AnswerChange, ChangeKind, Diff, FileChange, PolicyChange, Short};
 pub use facts::{
-    Approval, Approvals, Ask, Ballot, BreakglassUses, Context, Facts, Grant, Origin, Other, OtherKind, Principal,
-    PrincipalKind, Probe, Resource,
+    Approval, Approvals, Ask, Ballot, BreakglassUses, Context, DEFAULT_TENANT, Facts, Grant, Origin, Other, OtherKind,
+    Principal, PrincipalKind, Probe, Resource,
 };
 pub use legator_classify::{Classification, Part, Table, classify};
 pub use legator_protocol::{CommandSpec, Invocation, Level, Look};

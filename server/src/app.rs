@@ -18,10 +18,12 @@ use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::grants::{self, Ahead};
 use crate::hub::{Hub, SessionEnd, Switchboard};
-use crate::identity::{self, Identity, SessionLimits, Trickle};
+use crate::identity::{self, Identity, Rate, Rates, SessionLimits, Trickle};
 use crate::policy::{self, Activations, Ceilings, Policy, Source};
 use crate::replay::{self, Replays};
+use crate::rotation::{self, Rotation};
 use crate::telemetry::{By, Metrics};
+use crate::tenant::Reach;
 use crate::tls::Certificate;
 use crate::vault::{Secret, Vault, key_file, write_private};
 
@@ -40,6 +42,7 @@ pub struct App {
     pub hub: Hub,
     pub road: Road,
     pub replays: Replays,
+    pub rotation: Rotation,
     strangers: Arc<Trickle>,
 }
 
@@ -69,6 +72,7 @@ impl App {
         let policy = Policy::open(policy::Needs {
             source: Source::of(config)?,
             mode: config.bundles.activate,
+            signers: policy::signers(config.bundles.signers.as_deref())?,
             db: db.clone(),
             ledger: ledger.clone(),
             events: events.clone(),
@@ -83,6 +87,11 @@ impl App {
             vault: vault.clone(),
             bundle: policy.watch(),
             limits: limits_of(config),
+            providers: config.oidc.providers()?,
+            public_url: config.public_url.clone(),
+            rates: rates_of(config),
+            metrics: metrics.clone(),
+            proxies: config.trusted_proxies.clone(),
         };
         let identity = Identity::open(needs, data).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
@@ -108,7 +117,7 @@ impl App {
             approvals: approvals.clone(),
             capacity: capacity.clone(),
             hub: hub.clone(),
-            vault,
+            vault: vault.clone(),
             bundle: policy.watch(),
         };
         let road = Road::open(needs).await?;
@@ -124,6 +133,7 @@ impl App {
         };
         let replays = Replays::open(needs).await?;
 
+        let rotation = Rotation::new(clock.clone(), ledger.clone(), vault, identity.clone(), fleet.clone());
         let first_key = identity.bootstrap().await?.map(|minted| minted.text);
         if let Some(key) = &first_key {
             write_private(&data.join("admin.key"), key.expose().as_bytes()).context("could not keep the first key")?;
@@ -145,6 +155,7 @@ impl App {
             hub,
             road,
             replays,
+            rotation,
             strangers: Arc::default(),
         };
         app.start();
@@ -184,6 +195,7 @@ impl App {
         let needs = policy::Needs {
             source,
             mode,
+            signers: Vec::new(),
             db: db.clone(),
             ledger: ledger.clone(),
             events,
@@ -192,7 +204,19 @@ impl App {
         };
         let policy = Policy::open(needs).await?;
         let limits = limits_of(config);
-        let needs = identity::Needs { clock, db, ledger, vault, bundle: policy.watch(), limits };
+        let needs = identity::Needs {
+            clock,
+            db,
+            ledger,
+            vault,
+            bundle: policy.watch(),
+            limits,
+            providers: Vec::new(),
+            public_url: None,
+            rates: rates_of(config),
+            metrics: Metrics::new(),
+            proxies: Vec::new(),
+        };
         let identity = Identity::open(needs, data).await?;
         let link = identity.recover(name).await;
         // The folder is free again when the log's writer has gone, which it does with the last handle.
@@ -215,6 +239,7 @@ impl App {
         tokio::spawn(replay::keep_shadow(self.replays.clone()));
         tokio::spawn(hand_out_checkpoints(self.clone()));
         tokio::spawn(end_sessions(self.clone()));
+        tokio::spawn(rotation::reconcile(self.rotation.clone()));
         tokio::spawn(remember_uses(self.identity.clone()));
     }
 }
@@ -252,7 +277,7 @@ async fn hand_out_tables(app: App) {
             continue;
         }
         bundle.table().digest().clone_into(&mut known);
-        for (probe, _) in app.fleet.list(&crate::fleet::Filter::default()) {
+        for (probe, _) in app.fleet.list(&Reach::everything(), &crate::fleet::Filter::default()) {
             let table = Some(bundle.table().files().clone());
             app.hub
                 .send(probe.id, &ToProbe::Policy { ceiling: probe.ceiling, table, inventory: probe.inventory.clone() });
@@ -362,13 +387,19 @@ impl App {
         let mut draft = Draft::new("frame.refused", actor.clone(), actor)
             .body(serde_json::json!({ "code": end.code(), "detail": end.to_string() }));
         // Only a probe that is known is named as one: anybody can say an id.
-        if let Some(probe) = probe.filter(|probe| self.fleet.get(*probe).is_some()) {
-            draft = draft.probe(probe);
+        if let Some(probe) = probe.and_then(|probe| self.fleet.get(probe)) {
+            draft = draft.probe(probe.id).tenant(&probe.tenant);
         }
         if let Err(fault) = self.ledger.append(self.clock.now(), draft).await {
             tracing::error!(%fault, "a refused frame could not be recorded");
         }
     }
+}
+
+fn rates_of(config: &Config) -> Rates {
+    let person = Rate { per_s: config.rate_per_s, burst: config.rate_burst };
+    let stranger = Rate { per_s: config.stranger_rate_per_s, burst: config.stranger_rate_burst };
+    Rates { person, stranger }
 }
 
 fn limits_of(config: &Config) -> SessionLimits {

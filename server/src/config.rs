@@ -1,6 +1,6 @@
 //! What the server is told at its start. Every option has an environment variable; nothing has to be given.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -51,6 +51,13 @@ pub struct Config {
     #[command(flatten)]
     pub bundles: Bundles,
 
+    /// Address of this server as browsers know it (`https://legator.example`), where something in front changes it
+    #[arg(long, env = "LEGATOR_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    #[command(flatten)]
+    pub oidc: Oidc,
+
     /// Name of the audit log in its checkpoints; does not change once the log has begun
     #[arg(long, env = "LEGATOR_LOG_ORIGIN", default_value = "legator/audit")]
     pub log_origin: String,
@@ -66,6 +73,26 @@ pub struct Config {
     /// Seconds after which more people hear of a request that too few have answered, where no policy says a time; 0 is never
     #[arg(long, env = "LEGATOR_ESCALATE_AFTER_S", default_value_t = 600)]
     pub escalate_after_s: u32,
+
+    /// Requests a second that one person, program or model may make, with all their keys together; 0 is without a bound
+    #[arg(long, env = "LEGATOR_RATE_PER_S", default_value_t = 100)]
+    pub rate_per_s: u32,
+
+    /// Requests that they may make at once
+    #[arg(long, env = "LEGATOR_RATE_BURST", default_value_t = 1_000)]
+    pub rate_burst: u32,
+
+    /// Requests a second that are answered to one address without a good credential; 0 is without a bound
+    #[arg(long, env = "LEGATOR_STRANGER_RATE_PER_S", default_value_t = 10)]
+    pub stranger_rate_per_s: u32,
+
+    /// Such requests at once
+    #[arg(long, env = "LEGATOR_STRANGER_RATE_BURST", default_value_t = 200)]
+    pub stranger_rate_burst: u32,
+
+    /// Network of proxies whose `X-Forwarded-For` is believed (`10.0.0.0/8`); may be repeated
+    #[arg(long = "trusted-proxy", env = "LEGATOR_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
 
     /// Write logs as JSON
     #[arg(long, env = "LEGATOR_LOG_JSON")]
@@ -112,6 +139,11 @@ pub struct Bundles {
     #[arg(long = "bundle-git-rewrites", env = "LEGATOR_BUNDLE_GIT_REWRITES")]
     pub git_rewrites: bool,
 
+    /// File of the keys that may sign an upload, one to a line as `legatorctl bundle key` prints them; with it, what is
+    /// published over the API has to be an archive that one of them signed
+    #[arg(long = "bundle-signers", env = "LEGATOR_BUNDLE_SIGNERS")]
+    pub signers: Option<PathBuf>,
+
     /// Private key for a repository over ssh
     #[arg(long = "bundle-git-ssh-key", env = "LEGATOR_BUNDLE_GIT_SSH_KEY")]
     pub git_ssh_key: Option<PathBuf>,
@@ -119,6 +151,86 @@ pub struct Bundles {
     /// Known hosts for a repository over ssh; a host that is not in it is refused
     #[arg(long = "bundle-git-known-hosts", env = "LEGATOR_BUNDLE_GIT_KNOWN_HOSTS")]
     pub git_known_hosts: Option<PathBuf>,
+
+    /// Certificates (PEM) that vouch for a repository over HTTPS, instead of those of the system
+    #[arg(long = "bundle-git-ca", env = "LEGATOR_BUNDLE_GIT_CA")]
+    pub git_ca: Option<PathBuf>,
+}
+
+/// An outside provider to sign in with; more are added with `legatorctl providers`.
+#[derive(Clone, Debug, Args)]
+pub struct Oidc {
+    /// Whether the provider of these options is offered; it is where `--oidc-provider-url` is given
+    #[arg(long = "oidc-enabled", env = "LEGATOR_OIDC_ENABLED")]
+    pub enabled: Option<bool>,
+
+    /// The provider's issuer, exactly as it writes it (OpenID Connect)
+    #[arg(long = "oidc-provider-url", env = "LEGATOR_OIDC_PROVIDER_URL")]
+    pub provider_url: Option<String>,
+
+    /// How the provider knows this server
+    #[arg(long = "oidc-client-id", env = "LEGATOR_OIDC_CLIENT_ID", default_value = "")]
+    pub client_id: String,
+
+    /// The secret that goes with it; better in the environment than on a command line that others can list
+    #[arg(long = "oidc-client-secret", env = "LEGATOR_OIDC_CLIENT_SECRET", hide_env_values = true)]
+    pub client_secret: Option<Word>,
+
+    /// Where the provider sends browsers back to, if not `/api/v1/auth/oidc/callback` of this server
+    #[arg(long = "oidc-redirect-url", env = "LEGATOR_OIDC_REDIRECT_URL")]
+    pub redirect_url: Option<String>,
+
+    /// What is asked for
+    #[arg(long = "oidc-scopes", env = "LEGATOR_OIDC_SCOPES", default_value = "openid email profile groups")]
+    pub scopes: String,
+
+    /// Claim whose values are mapped to roles and groups; a path with dots leads into objects
+    #[arg(long = "oidc-role-claim", env = "LEGATOR_OIDC_ROLE_CLAIM", default_value = "groups")]
+    pub role_claim: String,
+
+    /// Roles by value, as `value:role,value:role`
+    #[arg(long = "oidc-role-mapping", env = "LEGATOR_OIDC_ROLE_MAPPING", value_delimiter = ',')]
+    pub role_mapping: Vec<String>,
+
+    /// Groups by value, as `value:group,value:group`; `*` takes every value as it is
+    #[arg(long = "oidc-group-mapping", env = "LEGATOR_OIDC_GROUP_MAPPING", value_delimiter = ',')]
+    pub group_mapping: Vec<String>,
+
+    /// Role of everybody from there; empty for none
+    #[arg(long = "oidc-default-role", env = "LEGATOR_OIDC_DEFAULT_ROLE", default_value = "viewer")]
+    pub default_role: String,
+
+    /// Whether somebody new is made at their first sign-in
+    #[arg(long = "oidc-auto-create-users", env = "LEGATOR_OIDC_AUTO_CREATE_USERS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub auto_create_users: bool,
+
+    /// What the button says
+    #[arg(long = "oidc-provider-name", env = "LEGATOR_OIDC_PROVIDER_NAME", default_value = "single sign-on")]
+    pub provider_name: String,
+
+    /// Values of `amr` or `acr` that tell of a second factor
+    #[arg(long = "oidc-mfa-values", env = "LEGATOR_OIDC_MFA_VALUES", value_delimiter = ',', default_value = "mfa")]
+    pub mfa_values: Vec<String>,
+}
+
+impl Default for Oidc {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            provider_url: None,
+            client_id: String::new(),
+            client_secret: None,
+            redirect_url: None,
+            scopes: "openid email profile groups".to_owned(),
+            role_claim: "groups".to_owned(),
+            role_mapping: Vec::new(),
+            group_mapping: Vec::new(),
+            default_role: "viewer".to_owned(),
+            auto_create_users: true,
+            provider_name: "single sign-on".to_owned(),
+            mfa_values: vec!["mfa".to_owned()],
+        }
+    }
 }
 
 /// What a change of the source does.
@@ -137,6 +249,47 @@ impl Activate {
             Self::Auto => "auto",
             Self::Manual => "manual",
         }
+    }
+}
+
+/// A network of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    first: IpAddr,
+    /// Bits that all its addresses share.
+    shared: u8,
+}
+
+impl Network {
+    pub const fn is_everything(&self) -> bool {
+        self.shared == 0
+    }
+
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let cut = |bits: u128, width: u8| bits.checked_shr(u32::from(width - self.shared)).unwrap_or_default();
+        match (self.first, address.to_canonical()) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => {
+                cut(first.to_bits().into(), 32) == cut(address.to_bits().into(), 32)
+            }
+            (IpAddr::V6(first), IpAddr::V6(address)) => cut(first.to_bits(), 128) == cut(address.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+impl std::str::FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fault = || format!("`{text}` is no network; write it as `10.0.0.0/8`");
+        let (address, shared) = match text.trim().split_once('/') {
+            Some((address, shared)) => (address, Some(shared)),
+            None => (text.trim(), None),
+        };
+        let first: IpAddr = address.parse().map_err(|_| fault())?;
+        let whole = if first.is_ipv4() { 32 } else { 128 };
+        let shared = shared.map_or(Ok(whole), |shared| shared.parse().map_err(|_| fault()))?;
+        if shared > whole { Err(fault()) } else { Ok(Self { first, shared }) }
     }
 }
 
@@ -192,11 +345,37 @@ impl Config {
             insecure_plain_http: false,
             bundle: None,
             bundles: Bundles { git_ref: "main".to_owned(), git_poll_s: 60, ..Bundles::default() },
+            public_url: None,
+            oidc: Oidc::default(),
             log_origin: "legator/audit".to_owned(),
             session_idle_s: 12 * 60 * 60,
             session_longest_s: 7 * 24 * 60 * 60,
             escalate_after_s: 600,
+            rate_per_s: 0,
+            rate_burst: 0,
+            stranger_rate_per_s: 0,
+            stranger_rate_burst: 0,
+            trusted_proxies: Vec::new(),
             log_json: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_its_addresses_and_no_others() {
+        let holds = |network: &str, address: &str| network.parse::<Network>().unwrap().holds(address.parse().unwrap());
+        assert!(holds("10.0.0.0/8", "10.255.0.1") && !holds("10.0.0.0/8", "11.0.0.1"));
+        assert!(holds("127.0.0.1", "127.0.0.1") && !holds("127.0.0.1", "127.0.0.2"));
+        assert!(holds("10.0.0.0/8", "::ffff:10.0.0.1"), "the same address in its other dress");
+        assert!(holds("2001:db8::/32", "2001:db8::1") && !holds("2001:db8::/32", "2001:db9::1"));
+        assert!(holds("0.0.0.0/0", "8.8.8.8") && !holds("0.0.0.0/0", "2001:db8::1"));
+        assert!(holds("::/0", "2001:db8::1"));
+        for bad in ["", "x", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
         }
     }
 }

@@ -48,6 +48,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     connections(config, &mut found);
     sessions(config, &mut found);
+    strangers(config, &mut found);
     files(config, &mut found);
     found.sort_by_key(|finding| finding.weight == Weight::Advice);
     found
@@ -90,6 +91,42 @@ fn sessions(config: &Config, found: &mut Vec<Finding>) {
     }
 }
 
+/// Who is let in from outside, and who is believed.
+fn strangers(config: &Config, found: &mut Vec<Finding>) {
+    if let Some(issuer) = config.oidc.provider_url.as_deref().filter(|_| config.oidc.enabled != Some(false)) {
+        if config.oidc.auto_create_users && !config.oidc.default_role.trim().is_empty() {
+            let what = format!(
+                "everybody who has an account at `{issuer}` is let in as `{}`",
+                config.oidc.default_role.trim()
+            );
+            let help =
+                "set `--oidc-default-role ''` and map groups to roles, unless only your people have accounts there";
+            note(found, "provider-lets-everybody-in", Weight::Advice, what, help);
+        }
+        if let Err(fault) = config.oidc.providers() {
+            note(
+                found,
+                "provider-unusable",
+                Weight::Unsafe,
+                fault.to_string(),
+                "correct it; the server does not start",
+            );
+        }
+    }
+    if config.trusted_proxies.iter().any(crate::config::Network::is_everything) {
+        let what = "every address is a trusted proxy, so anybody says where they come from".to_owned();
+        note(found, "everybody-is-a-proxy", Weight::Unsafe, what, "name your proxies' network with `--trusted-proxy`");
+    }
+    if config.rate_per_s == 0 || config.stranger_rate_per_s == 0 {
+        let what = "requests are not bounded, so one caller can take all there is".to_owned();
+        note(found, "no-rate", Weight::Advice, what, "set `--rate-per-s` and `--stranger-rate-per-s` above 0");
+    }
+    if let Some(url) = config.public_url.as_deref().filter(|url| !url.starts_with("https://")) {
+        let what = format!("people are sent to `{url}`, where what they say goes in the clear");
+        note(found, "plain-public-url", Weight::Advice, what, "put TLS in front, and write `https://`");
+    }
+}
+
 fn files(config: &Config, found: &mut Vec<Finding>) {
     let data = config.data.as_path();
     let Ok(folder) = std::fs::metadata(data) else {
@@ -112,6 +149,11 @@ fn files(config: &Config, found: &mut Vec<Finding>) {
     }
     for name in SECRETS {
         exposed(&data.join(name), found);
+    }
+    // A turn takes a minute; a file with two keys for longer is a turn that does not end.
+    if std::fs::read_to_string(data.join("server.key")).is_ok_and(|keys| keys.trim().lines().count() > 1) {
+        let what = "the seal key is being turned, and the old one is kept still".to_owned();
+        note(found, "seal-key-turning", Weight::Advice, what, "let the server run for two minutes, and look again");
     }
     if data.join("admin.key").exists() {
         let what = format!("the first administrator's API key still stands in `{}`", data.join("admin.key").display());
@@ -143,7 +185,8 @@ mod tests {
     use super::*;
 
     fn codes(config: &Config) -> Vec<&'static str> {
-        examine(config).iter().map(|finding| finding.code).filter(|code| *code != "runs-as-root").collect()
+        let beside = ["runs-as-root", "no-rate"];
+        examine(config).iter().map(|finding| finding.code).filter(|code| !beside.contains(code)).collect()
     }
 
     #[test]
@@ -166,6 +209,27 @@ mod tests {
         assert_eq!(codes(&sound), ["open-data-folder", "open-secret", "admin-key-kept"]);
         let told = format!("{:?}", examine(&sound));
         assert!(told.contains("chmod 600") && !told.contains("secret\\n"), "{told}");
+    }
+
+    #[test]
+    fn names_who_is_let_in_and_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let bounded = Config { rate_per_s: 1, stranger_rate_per_s: 1, ..Config::on_loopback(folder.path()) };
+        assert_eq!(codes(&bounded), [] as [&str; 0]);
+        let mut open = bounded.clone();
+        open.oidc.provider_url = Some("https://id.example".to_owned());
+        assert_eq!(codes(&open), ["provider-unusable", "provider-lets-everybody-in"]);
+        open.oidc.client_id = "legator".to_owned();
+        assert_eq!(codes(&open), ["provider-lets-everybody-in"]);
+        open.oidc.default_role = String::new();
+        open.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap()];
+        open.public_url = Some("http://legator.example".to_owned());
+        assert_eq!(codes(&open), ["everybody-is-a-proxy", "plain-public-url"]);
+        let key = folder.path().join("server.key");
+        std::fs::write(&key, "00\n11").unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(codes(&bounded), ["seal-key-turning"]);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
+use crate::tenant::{Reach, Tenant};
+
 /// How many past events a watcher can catch up with.
 const KEPT: usize = 4096;
 
@@ -21,6 +23,35 @@ pub struct Event {
     /// What it is about.
     pub id: String,
     pub body: serde_json::Value,
+    pub whose: Whose,
+}
+
+/// Whom an event is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Who reaches this tenant.
+    Tenant(Tenant),
+    /// Who reaches every tenant.
+    House,
+    /// Everybody.
+    All,
+}
+
+impl From<&Tenant> for Whose {
+    fn from(tenant: &Tenant) -> Self {
+        Self::Tenant(tenant.clone())
+    }
+}
+
+impl Whose {
+    /// Whether somebody who reaches so far is told, tags aside.
+    pub fn is_for(&self, reach: &Reach) -> bool {
+        match self {
+            Self::Tenant(tenant) => reach.has(tenant),
+            Self::House => reach.is_everything(),
+            Self::All => true,
+        }
+    }
 }
 
 /// Publishes events and lets them be watched. Cheap to clone.
@@ -48,10 +79,18 @@ impl Events {
         Self(Arc::new(Inner { epoch, past: Mutex::new((0, VecDeque::with_capacity(KEPT))), live }))
     }
 
-    pub fn publish(&self, at_ms: i64, topic: &'static str, id: impl Into<String>, body: serde_json::Value) {
+    pub fn publish(
+        &self,
+        at_ms: i64,
+        whose: impl Into<Whose>,
+        topic: &'static str,
+        id: impl Into<String>,
+        body: serde_json::Value,
+    ) {
+        let whose = whose.into();
         let mut past = self.0.past.lock();
         past.0 += 1;
-        let event = Arc::new(Event { seq: past.0, at_ms, topic, id: id.into(), body });
+        let event = Arc::new(Event { seq: past.0, at_ms, topic, id: id.into(), body, whose });
         if past.1.len() == KEPT {
             past.1.pop_front();
         }
@@ -91,7 +130,7 @@ mod tests {
     fn a_watcher_goes_on_where_it_left_off() {
         let events = Events::new(7);
         for n in 0..3 {
-            events.publish(n, "test", "x", serde_json::Value::Null);
+            events.publish(n, Whose::All, "test", "x", serde_json::Value::Null);
         }
         let watch = events.watch(Some("7-1"));
         assert!(!watch.resync);
@@ -102,7 +141,7 @@ mod tests {
     fn a_watcher_that_was_away_too_long_is_told_so() {
         let events = Events::new(7);
         for n in 0..5000 {
-            events.publish(n, "test", "x", serde_json::Value::Null);
+            events.publish(n, Whose::All, "test", "x", serde_json::Value::Null);
         }
         assert!(events.watch(Some("7-1")).resync);
         assert!(events.watch(Some("6-4999")).resync);

@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod fault;
 pub mod telemetry;
+pub mod tenant;
 pub mod tls;
 pub mod vault;
 // 1
@@ -27,6 +28,8 @@ pub mod policy;
 // 5
 pub mod replay;
 pub mod timeline;
+// 6
+pub mod rotation;
 // 7
 pub mod app;
 pub mod doctor;

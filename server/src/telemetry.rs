@@ -44,6 +44,8 @@ pub struct Counted {
     pub road_seconds: Histogram,
     pub log_seconds: Histogram,
     pub bundle_refused: Counter,
+    /// Requests that came too fast, by what was counted.
+    pub requests_limited: Family<By, Counter>,
     /// 1 while the audit log can be written.
     pub log_writable: Gauge,
     /// Judgements that a shadowing bundle made too, by how its answer compares.
@@ -83,6 +85,7 @@ impl Metrics {
             road_seconds: seconds(),
             log_seconds: seconds(),
             bundle_refused: Counter::default(),
+            requests_limited: Family::default(),
             log_writable: Gauge::default(),
             shadowed: Family::default(),
             shadow_missed: Family::default(),
@@ -105,6 +108,11 @@ impl Metrics {
         registry.register_with_unit("decision", "Time to decide", Unit::Seconds, counted.decision_seconds.clone());
         registry.register_with_unit("road", "Time from ask to end", Unit::Seconds, counted.road_seconds.clone());
         registry.register_with_unit("log_write", "Time to durable", Unit::Seconds, counted.log_seconds.clone());
+        registry.register(
+            "requests_limited",
+            "Requests that came too fast, by bound",
+            counted.requests_limited.clone(),
+        );
         registry.register("bundles_refused", "Bundles that had faults", counted.bundle_refused.clone());
         registry.register("log_writable", "1 while the audit log can be written", counted.log_writable.clone());
         registry.register("shadow_decisions", "Judgements in the shadow, by comparison", counted.shadowed.clone());

@@ -16,9 +16,9 @@ use crate::server::Server;
 /// Send a bundle to the server, which checks it, runs its cases and keeps it as a revision.
 #[derive(Args)]
 pub struct Publish {
-    /// The folder with `bundle.toml`.
-    #[arg(default_value = ".")]
-    folder: PathBuf,
+    /// The folder with `bundle.toml`, or an archive that `bundle build` wrote.
+    #[arg(default_value = ".", value_name = "BUNDLE")]
+    place: PathBuf,
     /// What the change is for.
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
@@ -32,9 +32,20 @@ pub struct Publish {
 
 impl Publish {
     pub async fn obey(self, server: &Server, screen: Screen) -> Result<Exit, Failure> {
-        let body = json!({ "files": files(&self.folder)?, "message": self.message });
         let check = if self.check_only { "true" } else { "false" };
-        let out = server.post(&["api", "v1", "bundles"], &[("check_only", check)], &body).await?;
+        let path = ["api", "v1", "bundles"];
+        let out = if self.place.is_file() {
+            // It is opened here first, so that what is no archive is said without a server.
+            source::open(&self.place)?;
+            let failed = |source| Failure::File { verb: "read", path: self.place.clone(), source };
+            let bytes = std::fs::read(&self.place).map_err(failed)?;
+            let message = self.message.as_deref().map(|message| ("message", message));
+            let query: Vec<_> = [("check_only", check)].into_iter().chain(message).collect();
+            server.post_bytes(&path, &query, "application/gzip", bytes).await?
+        } else {
+            let body = json!({ "files": files(&self.place)?, "message": self.message });
+            server.post(&path, &[("check_only", check)], &body).await?
+        };
         let (passed, revision) = (out["passed"] == true, field::text(&out, "revision"));
         if passed && self.activate {
             screen.aside(&said(&out));

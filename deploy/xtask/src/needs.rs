@@ -1,6 +1,7 @@
 //! Programs that the checks need and cargo cannot bring: installed when we may, asked for when we may not.
 
 use std::env;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -19,6 +20,12 @@ const ALWAYS: &[Need] = &[
     Need { program: "cc", packages: &["gcc", "libc6-dev"], why: "SQLite and the TLS library are C" },
     Need { program: "git", packages: &["git"], why: "bundles come from repositories, and figures name a commit" },
     Need { program: "openssl", packages: &["openssl"], why: "it signs a webhook's call, apart from our own code" },
+    Need { program: "/usr/sbin/sshd", packages: &["openssh-server"], why: "a repository is followed over ssh" },
+    Need {
+        program: "npm",
+        packages: &["nodejs", "npm"],
+        why: "people sign in by a certified provider, which is a program of Node",
+    },
     Need { program: "ssh-keygen", packages: &["openssh-client"], why: "commits are signed and proved with it" },
 ];
 const WEB: &[Need] = &[
@@ -46,6 +53,20 @@ pub fn meet(root: &Path, line: &Line) -> Result<()> {
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive");
     process::run(&mut install, &say)?.well()?;
+    Ok(())
+}
+
+/// The certified provider that the server's tests sign in by: `npm ci`, if the lock is another than was installed.
+pub fn provider(root: &Path, line: &Line) -> Result<()> {
+    let folder = root.join("server/tests/provider");
+    let (stamp, lock) = (folder.join("node_modules/.installed-lock"), fs::read(folder.join("package-lock.json"))?);
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    let mut command = Command::new("npm");
+    command.current_dir(&folder).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    process::run(&mut command, &|text| line.say(text))?.well()?;
+    fs::write(&stamp, lock)?;
     Ok(())
 }
 

@@ -30,7 +30,10 @@ pub fn run(_: &Args) -> Result<ExitCode> {
     if let Some(said) = steps.run("toolchain", |_| toolchain::check(&root)) {
         eprintln!("      {said}");
     }
-    steps.run("what cargo cannot bring", |line| needs::meet(&root, line));
+    steps.run("what cargo cannot bring", |line| {
+        needs::meet(&root, line)?;
+        needs::provider(&root, line)
+    });
     steps.run("formatting", |line| cargo(&root, line, &["fmt", "--all", "--check"])?.well());
     // Before the build, which puts the finished pages into the server.
     if has_web {

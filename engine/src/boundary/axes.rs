@@ -97,7 +97,7 @@ fn places(material: &Material) -> Vec<Axis> {
         })
     });
     let own = tenants.into_iter().take(8);
-    let own = own.map(|tenant| change(move |it| it.facts.principal.tenant = Some(tenant.clone())));
+    let own = own.map(|tenant| change(move |it| put(&mut it.facts.principal.grants, &format!("tenant:{tenant}"))));
     let sites = material.sites.iter().cloned().map(|site| {
         change(move |it| {
             if let Resource::Probe(probe) = &mut it.facts.resource {
@@ -112,7 +112,22 @@ fn places(material: &Material) -> Vec<Axis> {
             }
         })
     });
-    vec![theirs.collect(), own.collect(), sites.collect(), resources.collect()]
+    // Of the same organization, and of another one.
+    let of_orgs = ["acme", "other"].map(|org| {
+        change(move |it| {
+            put(&mut it.facts.principal.grants, "org:acme");
+            match &mut it.facts.resource {
+                Resource::Probe(probe) => probe.org = Some(org.to_owned()),
+                Resource::Approval(approval) => approval.org = Some(org.to_owned()),
+                Resource::Other(_) => {}
+            }
+        })
+    });
+    let scopes = material.tags.iter().map(|tag| format!("scope:{tag}"));
+    let scopes = scopes.chain(["scope:other".to_owned()]).take(8);
+    let scopes = scopes.map(|scope| change(move |it| put(&mut it.facts.principal.grants, &scope)));
+    let grants = of_orgs.into_iter().chain(scopes);
+    vec![theirs.collect(), own.collect(), grants.collect(), sites.collect(), resources.collect()]
 }
 
 fn people(material: &Material) -> Vec<Axis> {

@@ -153,6 +153,7 @@ fn approval() -> Approval {
         requester_acts_for: None,
         probe: "prb_example".to_owned(),
         tags: BTreeSet::new(),
+        org: None,
         tenant: None,
         level: Level::Remediate,
         command: "systemctl restart nginx".to_owned(),

@@ -26,7 +26,7 @@ impl Request {
                 ("id", (principal.id != "ana").then(|| json!(principal.id))),
                 ("roles", list(&principal.roles)),
                 ("groups", list(&principal.groups)),
-                ("tenant", principal.tenant.as_ref().map(|it| json!(it))),
+                ("grants", list(&principal.grants)),
             ]),
         );
         match &facts.ask {
@@ -86,6 +86,7 @@ impl Request {
                 let map = table([
                     ("tags", list(&probe.tags)),
                     ("site", probe.site.as_ref().map(|it| json!(it))),
+                    ("org", probe.org.as_ref().map(|it| json!(it))),
                     ("tenant", probe.tenant.as_ref().map(|it| json!(it))),
                 ]);
                 // An operation on a probe has to name it; a command's probe is there by itself.
@@ -97,6 +98,7 @@ impl Request {
                     ("requester", Some(json!(approval.requester))),
                     ("requester_acts_for", approval.requester_acts_for.as_ref().map(|it| json!(it))),
                     ("tags", list(&approval.tags)),
+                    ("org", approval.org.as_ref().map(|it| json!(it))),
                     ("tenant", approval.tenant.as_ref().map(|it| json!(it))),
                 ]);
                 return Some(format!("approval = {}", inline(&Value::Object(map))));

@@ -83,7 +83,7 @@ pub const CODES: &[Code] = &[
     ),
     error(
         "name-unknown",
-        "A policy or case names a role, group, tag, site or tenant that `[names]` does not list.",
+        "A policy or case names a role, group, tag, site, tenant or organization that `[names]` does not list.",
         "Write the one that was meant, or list it.",
     ),
     error("path-escape", "A path leads out of the bundle.", "Name files from the bundle's folder on."),

@@ -25,7 +25,7 @@ const INDENT: isize = 4;
 /// The file as it is laid out, or nothing for a file that is left alone: the schema, scripts, and what is no bundle's.
 pub fn format(path: &str, bytes: &[u8]) -> Result<Option<String>, FormatFault> {
     let Some(part) = Part::of(path) else { return Ok(None) };
-    let text = String::from_utf8(plain(bytes)).map_err(|_| FormatFault::NotText(path.to_owned()))?;
+    let text = String::from_utf8(plain(bytes).into_owned()).map_err(|_| FormatFault::NotText(path.to_owned()))?;
     match part {
         // What a template says is compared by nothing here, so it is not touched.
         Part::Policies if is_template(path) => Ok(None),

@@ -2,7 +2,7 @@
 //! scope, and a link fills these in. What comes out is a policy like any other, validated and indexed with the rest.
 //! Never: a link that names no template, or a template that decides anything by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use cedar_policy_core::ast::{Eid, EntityType, EntityUID, Name};
@@ -11,6 +11,7 @@ use legator_protocol::Level;
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
+use super::kept::Texts;
 use crate::guard::policy;
 
 /// Where links stand: the author's own, and those that the server writes for people without git.
@@ -18,7 +19,7 @@ pub(super) const LINKS: [&str; 2] = ["policies/links.toml", "policies/api/links.
 /// What a principal is, or is in.
 const PRINCIPALS: &[&str] = &["User", "ServiceAccount", "Agent", "Run", "Role", "Group"];
 /// What a probe is, or is in.
-const RESOURCES: &[&str] = &["Probe", "Tag", "Site", "Tenant"];
+const RESOURCES: &[&str] = &["Probe", "Tag", "Site", "Tenant", "Org"];
 const FOLDERS: [&str; 2] = ["policies/templates/", "policies/api/templates/"];
 
 /// A policy with something left to fill in.
@@ -103,14 +104,14 @@ pub fn read_links(file: &str, text: &str) -> Result<Vec<Link>, Fault> {
 pub(super) struct Expanded {
     pub(super) templates: Vec<Template>,
     pub(super) links: Vec<Link>,
-    pub(super) policies: BTreeMap<String, String>,
+    pub(super) policies: Texts,
 }
 
 pub(super) fn is_template(path: &str) -> bool {
     FOLDERS.iter().any(|folder| path.starts_with(folder)) && path.ends_with(".cedar")
 }
 
-pub(super) fn expand(texts: &BTreeMap<String, String>, faults: &mut Vec<Fault>) -> Expanded {
+pub(super) fn expand(texts: &Texts, faults: &mut Vec<Fault>) -> Expanded {
     let mut out = Expanded::default();
     let mut known = BTreeSet::new();
     for (file, text) in texts.iter().filter(|(path, _)| is_template(path)) {
@@ -142,7 +143,7 @@ pub(super) fn expand(texts: &BTreeMap<String, String>, faults: &mut Vec<Fault>) 
             match out.templates.iter().find(|template| template.id == link.template) {
                 Some(template) => match template.fill(&link) {
                     Ok(policy) => {
-                        out.policies.insert(format!("{file}#{}", link.id), policy);
+                        out.policies.insert(format!("{file}#{}", link.id), policy.into());
                     }
                     Err(why) => faults.push(fault(why)),
                 },

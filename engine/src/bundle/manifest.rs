@@ -65,6 +65,7 @@ pub(crate) struct Names {
     pub(crate) tags: Option<BTreeSet<String>>,
     pub(crate) sites: Option<BTreeSet<String>>,
     pub(crate) tenants: Option<BTreeSet<String>>,
+    pub(crate) orgs: Option<BTreeSet<String>>,
 }
 
 impl Names {
@@ -76,6 +77,7 @@ impl Names {
             "Tag" => self.tags.as_ref(),
             "Site" => self.sites.as_ref(),
             "Tenant" => self.tenants.as_ref(),
+            "Org" => self.orgs.as_ref(),
             _ => None,
         }
     }

@@ -5,11 +5,13 @@ mod asking;
 pub mod codes;
 mod fault;
 pub mod format;
+mod kept;
 mod layout;
 pub(crate) mod links;
 mod manifest;
 pub(crate) mod nearest;
 pub(crate) mod place;
+mod reading;
 pub(crate) mod references;
 mod revision;
 pub(crate) mod written;
@@ -21,18 +23,19 @@ use legator_classify::Table;
 
 pub use asking::Asking;
 pub use fault::{Fault, Grade};
+use kept::Kept;
+pub(crate) use kept::Texts;
 pub use layout::ScriptKind;
-use layout::{MANIFESTS, SCHEMA};
 pub(crate) use layout::{MOST_BYTES, MOST_FILE_BYTES, MOST_FILES, Part, path_fault};
 pub use links::{Link, Linked, Template, read_links, write_links};
 pub use manifest::Gate;
 pub(crate) use manifest::{Manifest, Names, Switch};
 pub(crate) use revision::plain;
 
-use crate::cases::{self, Case, ScriptCase};
-use crate::guard::{Guard, Vocabulary};
+use crate::cases::{Case, ScriptCase};
+use crate::guard::Guard;
 use crate::rationale::{Effect, Span};
-use crate::script::{Abort, Admission, Alerts, Jobs, contract};
+use crate::script::{Abort, Admission, Alerts, Jobs};
 
 /// What decides. Shared by `Arc`; nothing in it changes.
 #[derive(Clone)]
@@ -47,10 +50,11 @@ pub struct Bundle {
     pub(crate) alerts: Arc<Alerts>,
     pub(crate) jobs: Arc<Jobs>,
     scripts: Arc<[ScriptInfo]>,
-    pub(crate) cases: Arc<[Case]>,
+    cases: Arc<[Arc<Case>]>,
     pub(crate) script_cases: Arc<[ScriptCase]>,
     templates: Arc<[Template]>,
     links: Arc<[Link]>,
+    kept: Arc<Kept>,
 }
 
 /// A policy, for showing.
@@ -96,124 +100,31 @@ impl Bundle {
     /// Files that a bundle does not know (a README, a `.gitignore`) are left out, and out of the revision. A bundle
     /// without a schema gets the one that ships.
     pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Bundle, Vec<Fault>> {
-        Self::read(files, None)
+        sound(reading::read(files, None, None))
     }
 
     /// The same, with a question that is asked now and then while a script runs: `true` ends it, and a script that is
     /// ended denies. Operations are counted in any case; this is for a host that has a clock.
     pub fn load_interruptible(files: &BTreeMap<String, Vec<u8>>, abort: Abort) -> Result<Bundle, Vec<Fault>> {
-        Self::read(files, Some(abort))
+        sound(reading::read(files, None, Some(abort)))
+    }
+
+    /// The bundle of these files, where what they share with this one is taken over instead of read again: a change of
+    /// one file among hundreds costs that file. The outcome is that of [`Bundle::load`], to the letter.
+    pub fn reload(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<Bundle, Vec<Fault>> {
+        sound(reading::read(files, Some(self), self.kept.abort.clone()))
     }
 
     /// Reads a bundle and says everything about it, also what does not keep it from being taken.
     pub fn inspect(files: &BTreeMap<String, Vec<u8>>) -> Inspection {
-        let (bundle, findings) = Self::look(files, None);
+        let (bundle, findings) = reading::read(files, None, None);
         Inspection { bundle, findings }
     }
 
-    fn read(files: &BTreeMap<String, Vec<u8>>, abort: Option<Abort>) -> Result<Bundle, Vec<Fault>> {
-        let (bundle, findings) = Self::look(files, abort);
-        bundle.ok_or_else(|| findings.into_iter().filter(|fault| fault.grade == Grade::Error).collect())
-    }
-
-    fn look(files: &BTreeMap<String, Vec<u8>>, abort: Option<Abort>) -> (Option<Bundle>, Vec<Fault>) {
-        let mut faults = layout::unread(files.keys().map(String::as_str));
-        let known = match known(files) {
-            Ok(known) => known,
-            Err(wrong) => {
-                faults.extend(wrong);
-                return (None, finished(faults));
-            }
-        };
-        let revision = revision::revision(&known);
-        let texts = texts(&known, &mut faults);
-        let of = |wanted: Part| {
-            let here = texts.iter().filter(move |(path, _)| Part::of(path) == Some(wanted));
-            here.map(|(path, text)| (path.as_str(), text.as_str()))
-        };
-
-        let manifest = manifest(&texts, &mut faults);
-        let table = Table::parse(of(Part::Commands)).unwrap_or_else(|wrong| {
-            faults.extend(wrong.into_iter().map(|fault| {
-                let text = texts.get(&fault.file).map_or("", String::as_str);
-                let code =
-                    if fault.message.contains("described twice") { "command-duplicate" } else { "command-table" };
-                let (line, column) = (small(fault.line), small(fault.column));
-                written::with_help(Fault::on_line(&fault.file, text, line, column, 1, &fault.message).code(code))
-            }));
-            Table::default()
-        });
-        let mut sound: BTreeMap<ScriptKind, Vec<(&str, &str)>> = BTreeMap::new();
-        for kind in ScriptKind::ALL {
-            for (path, text) in of(Part::Script(kind)) {
-                let before = faults.len();
-                contract::check(kind, path, text, &mut faults);
-                if !faults.iter().skip(before).any(|fault| fault.grade == Grade::Error) {
-                    sound.entry(kind).or_default().push((path, text));
-                }
-            }
-        }
-        let mut sound = |kind| sound.remove(&kind).unwrap_or_default();
-        let admission = Admission::load(&manifest.admission, abort, sound(ScriptKind::Admission), &mut faults);
-        let alerts = Alerts::load(&manifest.alerts, sound(ScriptKind::Alert), &mut faults);
-        let jobs = Jobs::load(&manifest.jobs, sound(ScriptKind::Job), &mut faults);
-        let schema = texts.get(SCHEMA).map_or(SHIPPED_SCHEMA, String::as_str);
-        let linked = links::expand(&texts, &mut faults);
-        let policies = of(Part::Policies).filter(|(path, _)| !links::is_template(path));
-        let policies = policies.chain(linked.policies.iter().map(|(path, text)| (path.as_str(), text.as_str())));
-        let guard = match Vocabulary::parse(SCHEMA, schema, SHIPPED_SCHEMA) {
-            Ok(vocabulary) => Some(Guard::load(vocabulary, &policies.collect(), &mut faults)),
-            Err(wrong) => {
-                faults.extend(wrong);
-                None
-            }
-        };
-        let mut tried: Vec<Case> = Vec::new();
-        let mut tried_scripts: Vec<ScriptCase> = Vec::new();
-        let of_scripts = ScriptKind::ALL.into_iter().flat_map(|kind| of(Part::ScriptCases(kind)));
-        let written = of(Part::PolicyCases).chain(of_scripts);
-        for (path, text) in written {
-            if cases::of_a_script(path) {
-                match cases::parse_script(path, text, &texts) {
-                    Ok(cases) => tried_scripts.extend(cases),
-                    Err(wrong) => faults.extend(wrong),
-                }
-                continue;
-            }
-            match cases::parse(path, text) {
-                Ok(cases) => tried.extend(cases),
-                Err(wrong) => faults.extend(wrong),
-            }
-        }
-        if let Some(guard) = &guard {
-            references::look(guard, &manifest.names, &texts, &mut faults);
-        }
-        let faults = finished(faults);
-        let broken = faults.iter().any(|fault| fault.grade == Grade::Error);
-        let (Some(guard), false) = (guard, broken) else { return (None, faults) };
-
-        let scripts = ScriptKind::ALL.into_iter().flat_map(|kind| {
-            let info =
-                move |(path, text): (&str, &str)| ScriptInfo { path: path.to_owned(), kind, source: text.to_owned() };
-            of(Part::Script(kind)).map(info)
-        });
-        let bundle = Bundle {
-            revision,
-            name: manifest.name.map(toml::Spanned::into_inner),
-            gate: manifest.coverage,
-            table: Arc::new(table),
-            most_approvals: manifest.approvals.most,
-            guard: Arc::new(guard),
-            admission: Arc::new(admission),
-            alerts: Arc::new(alerts),
-            jobs: Arc::new(jobs),
-            scripts: scripts.collect(),
-            cases: tried.into(),
-            script_cases: tried_scripts.into(),
-            templates: linked.templates.into(),
-            links: linked.links.into(),
-        };
-        (Some(bundle), faults)
+    /// The same, beside a bundle that shares files with these.
+    pub fn inspect_again(&self, files: &BTreeMap<String, Vec<u8>>) -> Inspection {
+        let (bundle, findings) = reading::read(files, Some(self), self.kept.abort.clone());
+        Inspection { bundle, findings }
     }
 
     /// What its manifest calls it.
@@ -228,12 +139,12 @@ impl Bundle {
 
     /// The files of a bundle as they count for its revision: those that belong to it, with a schema, in plain lines.
     pub fn canonical_files(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>, Vec<Fault>> {
-        Ok(known(files)?.into_iter().map(|(path, bytes)| (path, plain(&bytes))).collect())
+        reading::canonical(files)
     }
 
     /// The revision that these files have, whether they are a good bundle or not.
     pub fn revision_of(files: &BTreeMap<String, Vec<u8>>) -> Result<String, Vec<Fault>> {
-        Ok(revision::revision(&known(files)?))
+        reading::revision_of(files)
     }
 
     /// The files of the default bundle, which the binary carries.
@@ -277,6 +188,11 @@ impl Bundle {
         self.guard.vocabulary.askable()
     }
 
+    /// The cases of policies and of admission.
+    pub(crate) fn cases(&self) -> impl Iterator<Item = &Case> + Clone {
+        self.cases.iter().map(|case| &**case)
+    }
+
     /// How many further approvals are tried before a refusal is final.
     pub fn most_approvals(&self) -> u32 {
         self.most_approvals
@@ -289,83 +205,7 @@ impl std::fmt::Debug for Bundle {
     }
 }
 
-/// The files that belong to a bundle, or why they cannot be one. A bundle without a schema gets the one that ships.
-fn known(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>, Vec<Fault>> {
-    let ours = files.iter().filter(|(path, _)| Part::of(path).is_some());
-    let mut known: BTreeMap<String, Vec<u8>> = ours.map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
-    let mut faults: Vec<Fault> = known.keys().filter_map(|path| path_fault(path)).collect();
-    faults.extend(layout::case_faults(known.keys().map(String::as_str)));
-    for (path, bytes) in known.iter().filter(|(_, bytes)| bytes.len() > MOST_FILE_BYTES) {
-        let message = format!("the file has {} bytes; {MOST_FILE_BYTES} are taken", bytes.len());
-        faults.push(Fault::whole(path, message).code("too-large").help("cut it into several"));
-    }
-    let size: usize = known.values().map(Vec::len).sum();
-    if size > MOST_BYTES || known.len() > MOST_FILES {
-        let message =
-            format!("the bundle has {} files with {size} bytes; {MOST_FILES} with {MOST_BYTES} are taken", known.len());
-        faults.push(Fault::whole("bundle.toml", message).code("too-large").help("is this the bundle's folder?"));
-    }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    known.entry(SCHEMA.to_owned()).or_insert_with(|| SHIPPED_SCHEMA.as_bytes().to_vec());
-    Ok(known)
-}
-
-/// Sorted, each once, and none without a code and a help: what says nothing of its kind is a mistake in a file of that
-/// kind, and what mends a kind mends one of it.
-fn finished(mut faults: Vec<Fault>) -> Vec<Fault> {
-    for fault in &mut faults {
-        if fault.code.is_empty() {
-            fault.code = Part::of(&fault.file).map_or("bundle", Part::code).into();
-        }
-        if fault.help.is_none() {
-            fault.help = codes::code(&fault.code).map(|code| code.mend.to_owned());
-        }
-    }
-    faults.sort();
-    faults.dedup();
-    faults
-}
-
-fn texts(files: &BTreeMap<String, Vec<u8>>, faults: &mut Vec<Fault>) -> BTreeMap<String, String> {
-    let mut texts = BTreeMap::new();
-    for (path, bytes) in files {
-        match String::from_utf8(plain(bytes)) {
-            Ok(text) if text.contains('\0') => {
-                let at = text.find('\0').unwrap_or_default();
-                let fault =
-                    Fault::at(path, &text, at..at + 1, "the file holds a byte of value zero, which no text has");
-                faults.push(fault.code("encoding").help("is it text, in UTF-8?"));
-            }
-            Ok(text) => {
-                texts.insert(path.clone(), text);
-            }
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
-                let help = if wide { "it is UTF-16: save it as UTF-8" } else { "save it as UTF-8" };
-                let message = format!("the file is not UTF-8 text; byte {at} is not");
-                faults.push(Fault::at(path, &text, at..at + 1, message).code("encoding").help(help));
-            }
-        }
-    }
-    texts
-}
-
-fn manifest(texts: &BTreeMap<String, String>, faults: &mut Vec<Fault>) -> Manifest {
-    let mut found = MANIFESTS.into_iter().filter_map(|path| Some((path, texts.get(path)?)));
-    let Some((path, text)) = found.next() else { return Manifest::default() };
-    if let Some((second, _)) = found.next() {
-        let message = format!("the bundle has a manifest already: `{path}`");
-        faults.push(Fault::whole(second, message).code("manifest-second").help("keep one, at the root"));
-    }
-    let (manifest, wrong) = Manifest::parse(path, text);
-    faults.extend(wrong);
-    manifest
-}
-
-fn small(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+/// The bundle, or the errors that keep it from being one.
+fn sound((bundle, findings): (Option<Bundle>, Vec<Fault>)) -> Result<Bundle, Vec<Fault>> {
+    bundle.ok_or_else(|| findings.into_iter().filter(|fault| fault.grade == Grade::Error).collect())
 }

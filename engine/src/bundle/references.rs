@@ -1,32 +1,35 @@
 //! Names that lead nowhere: a policy, a case or a manifest that speaks of something which is not there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use ahash::HashSet;
 use cedar_policy_core::ast::{
     ActionConstraint, EntityReference, EntityUID, ExprKind, Literal, PrincipalOrResourceConstraint as Constraint,
 };
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::kept::Texts;
 use super::nearest::nearest;
 use super::{Fault, Names, Part};
 use crate::guard::{Guard, Guardrail};
 
-type Texts = BTreeMap<String, String>;
-
 pub(super) fn look(guard: &Guard, names: &Names, texts: &Texts, faults: &mut Vec<Fault>) {
-    for guardrail in guard.guardrails() {
+    let listed = ["Role", "Group", "Tag", "Site", "Tenant"].into_iter().any(|kind| names.of(kind).is_some());
+    for guardrail in guard.guardrails().iter().filter(|_| listed) {
         let Some(text) = texts.get(&guardrail.info.file) else { continue };
         for (uid, at) in entities(guardrail) {
             faults.extend(unlisted(&guardrail.info.file, text, at, &uid, names));
         }
     }
+    let mut policies: Option<HashSet<&str>> = None;
     for (path, text) in texts {
         if matches!(Part::of(path), Some(Part::PolicyCases | Part::ScriptCases(_)))
             && let Ok(document) = DeTable::parse(text)
         {
-            Cases { guard, names, path, text, faults }.look(document.get_ref());
+            let policies = policies.get_or_insert_with(|| guard.policies().map(|policy| policy.id.as_str()).collect());
+            Cases { guard, policies, names, path, text, faults }.look(document.get_ref());
         }
     }
 }
@@ -84,6 +87,7 @@ fn unlisted(file: &str, text: &str, at: Range<usize>, uid: &EntityUID, names: &N
 
 struct Cases<'c> {
     guard: &'c Guard,
+    policies: &'c HashSet<&'c str>,
     names: &'c Names,
     path: &'c str,
     text: &'c str,
@@ -104,8 +108,8 @@ impl Cases<'_> {
         let expect = get(case, "expect").and_then(|value| value.get_ref().as_table());
         let of = |key: &str| expect.and_then(|expect| get(expect, key));
         for (name, at) in texts_of(of("policies")).chain(texts_of(of("nearest"))) {
-            let known: Vec<&str> = self.guard.policies().map(|policy| policy.id.as_str()).collect();
-            if !known.contains(&name) {
+            if !self.policies.contains(name) {
+                let known: Vec<&str> = self.policies.iter().copied().collect();
                 self.unknown(at, "case-policy", format!("the bundle has no policy `{name}`"), name, &known);
             }
         }
@@ -125,6 +129,7 @@ impl Cases<'_> {
             ("probe", "site", "Site"),
             ("principal", "tenant", "Tenant"),
             ("probe", "tenant", "Tenant"),
+            ("probe", "org", "Org"),
         ] {
             let table = get(case, place).and_then(|value| value.get_ref().as_table());
             let Some(listed) = self.names.of(kind) else { continue };

@@ -1,12 +1,13 @@
 //! A bundle's name: the digest of what it decides with.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 (hex) over every file's path and text, each with its length before it. The order in which files were given,
+/// SHA-256 (hex) over every file's path and text as it counts, each with its length before it. The order in which files were given,
 /// the way their lines end and a byte order mark before them do not count: git and editors change these.
-pub(crate) fn revision(files: &BTreeMap<String, Vec<u8>>) -> String {
+pub(super) fn revision(files: &BTreeMap<&str, Cow<'_, [u8]>>) -> String {
     let mut hash = Sha256::new();
     let mut put = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_be_bytes());
@@ -15,14 +16,17 @@ pub(crate) fn revision(files: &BTreeMap<String, Vec<u8>>) -> String {
     put(b"legator bundle v1");
     for (path, bytes) in files {
         put(path.as_bytes());
-        put(&plain(bytes));
+        put(bytes);
     }
     hex::encode(hash.finalize())
 }
 
 /// The bytes as they count: without a UTF-8 byte order mark, and with every CR LF turned into LF.
-pub(crate) fn plain(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if !bytes.contains(&b'\r') {
+        return Cow::Borrowed(bytes);
+    }
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some(at) = rest.windows(2).position(|pair| pair == b"\r\n") {
@@ -31,7 +35,7 @@ pub(crate) fn plain(bytes: &[u8]) -> Vec<u8> {
         rest = after.get(1..).unwrap_or_default();
     }
     out.extend_from_slice(rest);
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -39,7 +43,7 @@ mod tests {
     use super::*;
 
     fn of(files: &[(&str, &str)]) -> String {
-        revision(&files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect())
+        revision(&files.iter().map(|(path, text)| (*path, plain(text.as_bytes()))).collect())
     }
 
     #[test]
@@ -50,7 +54,7 @@ mod tests {
     #[test]
     fn a_byte_order_mark_and_mixed_line_endings_do_not_count() {
         assert_eq!(of(&[("a", "\u{feff}x\r\ny\n\r\n")]), of(&[("a", "x\ny\n\n")]));
-        assert_eq!(plain(b"\r\r\n\r"), b"\r\n\r", "a carriage return of its own is text");
+        assert_eq!(*plain(b"\r\r\n\r"), *b"\r\n\r", "a carriage return of its own is text");
         assert_ne!(of(&[("a", "x\u{feff}")]), of(&[("a", "x")]), "only at the beginning");
     }
 

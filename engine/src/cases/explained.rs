@@ -27,9 +27,9 @@ impl Bundle {
     pub fn explain_cases(&self, filter: &str) -> Vec<Explanation> {
         let trial = Trial { filter, ..Trial::default() };
         // Who gives a whole name means that case, and no other that has its name in its own.
-        let exact = self.cases.iter().filter(|case| case.name == filter);
+        let exact = self.cases().filter(|case| case.name == filter);
         let exact: Vec<&Case> = exact.collect();
-        let some = self.cases.iter().filter(|case| trial.takes(&case.file, &case.name));
+        let some = self.cases().filter(|case| trial.takes(&case.file, &case.name));
         let chosen = if exact.is_empty() { some.collect() } else { exact };
         chosen.into_iter().map(|case| self.explained(case)).collect()
     }

@@ -104,6 +104,8 @@ struct WrittenPrincipal {
     id: Option<String>,
     roles: BTreeSet<String>,
     groups: BTreeSet<String>,
+    grants: BTreeSet<String>,
+    /// Short for the one grant `tenant:…`.
     tenant: Option<String>,
     acts_for: Option<String>,
 }
@@ -144,6 +146,7 @@ struct WrittenProbe {
     id: Option<String>,
     tags: BTreeSet<String>,
     site: Option<String>,
+    org: Option<String>,
     tenant: Option<String>,
     hostname: String,
     os: String,
@@ -160,6 +163,8 @@ struct WrittenApproval {
     requester_acts_for: Option<String>,
     #[serde(default)]
     tags: BTreeSet<String>,
+    #[serde(default)]
+    org: Option<String>,
     #[serde(default)]
     tenant: Option<String>,
     #[serde(default)]
@@ -343,7 +348,8 @@ impl WrittenPrincipal {
         let mut principal = Principal::new(kind, self.id.as_deref().unwrap_or("ana"));
         principal.roles = self.roles.clone();
         principal.groups = self.groups.clone();
-        principal.tenant = self.tenant.clone();
+        principal.grants = self.grants.clone();
+        principal.grants.extend(self.tenant.iter().map(|tenant| format!("tenant:{tenant}")));
         principal.acts_for = self.acts_for.clone();
         principal
     }
@@ -352,8 +358,8 @@ impl WrittenPrincipal {
 impl WrittenProbe {
     fn fact(self) -> Probe {
         let id = self.id.unwrap_or_else(|| "prb_example".to_owned());
-        let Self { tags, site, tenant, hostname, os, arch, status, .. } = self;
-        Probe { name: id.clone(), id, hostname, tags, site, tenant, os, arch, status }
+        let Self { tags, site, org, tenant, hostname, os, arch, status, .. } = self;
+        Probe { name: id.clone(), id, hostname, tags, site, org, tenant, os, arch, status }
     }
 }
 
@@ -365,6 +371,7 @@ impl WrittenApproval {
             requester_acts_for: self.requester_acts_for.clone(),
             probe: "prb_example".to_owned(),
             tags: self.tags.clone(),
+            org: self.org.clone(),
             tenant: self.tenant.clone(),
             level: self.level.unwrap_or(Level::Remediate),
             command: "systemctl restart nginx".to_owned(),

@@ -1,6 +1,7 @@
 //! Cases: policies and scripts tested as data that stands next to them (`x.cedar` and `x.cases.toml`).
 
 mod alert;
+mod command;
 mod expect;
 mod explained;
 mod format;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use command::parse_commands;
 pub use expect::Difference;
 pub use explained::Explanation;
 pub(crate) use format::{Case, parse, parse_requests};
@@ -30,7 +32,7 @@ use crate::parallel;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     pub cases: Vec<CaseResult>,
-    /// Cases of alert rules and of jobs.
+    /// Cases of alert rules, of jobs and of command tables.
     #[serde(default)]
     pub scripts: Vec<ScriptCaseResult>,
     /// What no case shows: policies that decide none, actions without an allowing and a denying one, scripts that
@@ -71,12 +73,13 @@ impl CaseResult {
     }
 }
 
-/// What became of one case of an alert rule or of a job.
+/// What became of one case of an alert rule, of a job or of a command table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptCaseResult {
     pub file: String,
     pub line: u32,
     pub name: String,
+    /// The script or the table that it is of.
     pub script: String,
     pub problems: Vec<String>,
     pub differences: Vec<Difference>,
@@ -151,7 +154,7 @@ impl Bundle {
 
     /// Runs the cases that a trial takes. What has no case is only said where every case ran.
     pub fn try_cases(&self, trial: &Trial<'_>) -> Report {
-        let chosen: Vec<&Case> = self.cases.iter().filter(|case| trial.takes(&case.file, &case.name)).collect();
+        let chosen: Vec<&Case> = self.cases().filter(|case| trial.takes(&case.file, &case.name)).collect();
         let of_scripts: Vec<&ScriptCase> =
             self.script_cases.iter().filter(|case| trial.takes(&case.file, &case.name)).collect();
         let all = chosen.len() + of_scripts.len();

@@ -1,17 +1,16 @@
 //! Cases of alert rules and jobs: they stand next to their script, under its name (`disk.rhai`, `disk.cases.toml`).
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use super::alert::{AlertCase, WrittenAlert};
+use super::command::CommandCase;
 use super::job::{JobCase, WrittenJob};
 use super::rows::{self, Tabular};
 use super::{Difference, ScriptCaseResult};
 use crate::Bundle;
-use crate::bundle::Fault;
+use crate::bundle::{Fault, Texts};
 
 /// One case, ready to be tried.
 #[derive(Clone)]
@@ -20,12 +19,13 @@ pub(crate) struct ScriptCase {
     pub(crate) line: u32,
     pub(crate) name: String,
     pub(crate) script: String,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 #[derive(Clone)]
-enum Kind {
+pub(super) enum Kind {
     Alert(AlertCase),
+    Command(Box<CommandCase>),
     Job(Box<JobCase>),
 }
 
@@ -45,11 +45,7 @@ pub(crate) fn of_a_script(path: &str) -> bool {
 }
 
 /// Reads the cases of one file; `texts` are the bundle's files.
-pub(crate) fn parse_script(
-    file: &str,
-    text: &str,
-    texts: &BTreeMap<String, String>,
-) -> Result<Vec<ScriptCase>, Vec<Fault>> {
+pub(crate) fn parse_script(file: &str, text: &str, texts: &Texts) -> Result<Vec<ScriptCase>, Vec<Fault>> {
     if file.starts_with("scripts/alerts/") {
         return parse(file, text, texts, |written: WrittenAlert| written.ready().map(Kind::Alert));
     }
@@ -59,7 +55,7 @@ pub(crate) fn parse_script(
 fn parse<T: DeserializeOwned + Tabular>(
     file: &str,
     text: &str,
-    texts: &BTreeMap<String, String>,
+    texts: &Texts,
     ready: impl Fn(T) -> Result<Kind, String>,
 ) -> Result<Vec<ScriptCase>, Vec<Fault>> {
     let written: Written<T> = rows::read(file, text)?;
@@ -87,6 +83,7 @@ impl ScriptCase {
     pub(crate) fn tried(&self, bundle: &Bundle) -> ScriptCaseResult {
         let (found, steps) = match &self.kind {
             Kind::Alert(case) => case.tried(bundle, &self.script),
+            Kind::Command(case) => case.tried(bundle),
             Kind::Job(case) => case.tried(bundle, &self.script),
         };
         let problems = found.0.iter().map(Difference::to_string).collect();

@@ -17,7 +17,7 @@ struct Shown {
 
 /// The files of policies with what the cases show of each, and how many cases did not hold.
 pub(super) fn cover(bundle: &Bundle, trial: &Trial<'_>) -> (Vec<FileCoverage>, usize) {
-    let chosen: Vec<&Case> = bundle.cases.iter().filter(|case| trial.takes(&case.file, &case.name)).collect();
+    let chosen: Vec<&Case> = bundle.cases().filter(|case| trial.takes(&case.file, &case.name)).collect();
     let shown = parallel::each(trial.threads, &chosen, trial.progress, |case| show(bundle, case));
     let mut sides: BTreeMap<(u32, usize), (u32, u32)> = BTreeMap::new();
     let mut determined: BTreeMap<&str, u32> = BTreeMap::new();

@@ -98,7 +98,7 @@ fn ask(one: &Asked, before: &Bundle, after: &Bundle) -> Option<AnswerChange> {
 /// The requests of the cases of both, each once.
 fn of_cases(before: &Bundle, after: &Bundle) -> Vec<Asked> {
     let mut seen = BTreeSet::new();
-    let all = before.cases.iter().chain(after.cases.iter());
+    let all = before.cases().chain(after.cases());
     let asked = all.filter_map(|case: &Case| {
         let request = Request { facts: case.facts.clone(), classified: case.classified.clone() };
         let said = serde_json::to_string(&request.classified).unwrap_or_default();

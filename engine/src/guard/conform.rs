@@ -99,20 +99,25 @@ fn principal(kind: PrincipalKind, full: bool) -> Principal {
         principal.roles.insert("role".to_owned());
         principal.groups.insert("group".to_owned());
     }
-    (principal.tenant, principal.acts_for) = (given(full), given(full));
+    if full {
+        principal.grants = ["tenant:given", "org:given", "scope:given"].map(str::to_owned).into();
+    }
+    principal.acts_for = given(full);
     principal
 }
 
 fn resources(full: bool) -> Vec<Resource> {
     let tags: BTreeSet<String> = given(full).into_iter().collect();
     let id = || "id".to_owned();
-    let probe = Probe { id: id(), tags: tags.clone(), site: given(full), tenant: given(full), ..Probe::default() };
+    let probe = Probe { id: id(), tags: tags.clone(), site: given(full), ..Probe::default() };
+    let probe = Probe { tenant: given(full), org: given(full), ..probe };
     let approval = Approval {
         id: id(),
         requester: id(),
         requester_acts_for: given(full),
         probe: id(),
         tags,
+        org: given(full),
         tenant: given(full),
         level: Level::Remediate,
         command: "true".to_owned(),

@@ -5,6 +5,7 @@ mod ahead;
 mod clause;
 mod conform;
 mod counterfactual;
+mod leaf;
 mod named;
 mod observe;
 mod people;
@@ -14,22 +15,24 @@ mod slice;
 mod variant;
 mod vocabulary;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use cedar_policy::{PolicySet, ValidationMode, Validator};
+use ahash::{HashMap, HashMapExt};
+use cedar_policy::PolicySet;
 use cedar_policy_core::ast::{Expr, Literal, PolicyID, ValueKind};
 use cedar_policy_core::authorizer::{AuthorizationError, Authorizer, Decision};
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
 
+use leaf::Leaf;
 pub(crate) use observe::Seen;
 pub(crate) use people::{Missing, missing};
 pub(crate) use policy::{Anatomy, Guardrail, anatomy};
 pub(crate) use question::Question;
 use slice::Slices;
 pub(crate) use vocabulary::Vocabulary;
-use vocabulary::faults_of;
 
 use crate::bundle::{Fault, PolicyInfo};
 use crate::facts::Context;
@@ -38,9 +41,12 @@ use crate::rationale::{Effect, PolicyError, PolicyReason};
 /// The policies of a bundle, ready to be asked.
 pub(crate) struct Guard {
     pub(crate) vocabulary: Arc<Vocabulary>,
+    /// What each file holds; empty in a variant.
+    files: BTreeMap<String, Arc<Leaf>>,
     policies: Vec<Arc<Guardrail>>,
     slices: Slices,
-    whole: PolicySet,
+    /// For the oracle, which few ask.
+    whole: OnceLock<PolicySet>,
 }
 
 /// How the policies that hold are found: through the index, or by plain Cedar, which is slow and the oracle.
@@ -74,41 +80,37 @@ impl Judgement {
 }
 
 impl Guard {
-    /// Reads the policies, validates them against the schema in strict mode, and indexes them.
-    pub(crate) fn load(vocabulary: Vocabulary, files: &BTreeMap<&str, &str>, faults: &mut Vec<Fault>) -> Self {
+    /// Reads the policies, validates them against the schema in strict mode, and indexes them. Files that `before`, of the
+    /// same vocabulary, has with the same text are taken over from it.
+    pub(crate) fn load(
+        vocabulary: Arc<Vocabulary>,
+        files: &BTreeMap<&str, &Arc<str>>,
+        before: Option<&Guard>,
+        faults: &mut Vec<Fault>,
+    ) -> Self {
+        let files = leaf::read_all(&vocabulary, files, before.map(|before| &before.files));
+        let mut names: HashMap<&str, &PolicyInfo> = HashMap::new();
         let mut policies: Vec<Arc<Guardrail>> = Vec::new();
-        let mut places: BTreeMap<String, PolicyInfo> = BTreeMap::new();
-        for (file, text) in files {
-            for guardrail in policy::parse(file, text, faults) {
+        for (file, leaf) in &files {
+            faults.extend(leaf.faults.iter().cloned());
+            for guardrail in &leaf.policies {
                 let info = &guardrail.info;
-                if let Some(first) = places.get(&info.id) {
-                    let message = format!("policy `{}` is already in {}:{}", info.id, first.file, first.span.line);
-                    let at = guardrail.offset..guardrail.offset + info.source.lines().next().unwrap_or_default().len();
-                    let fault = Fault::at(*file, text, at, message).code("policy-duplicate");
-                    faults.push(fault.help("give one of both another `@id`"));
-                    continue;
-                }
-                places.insert(info.id.clone(), info.clone());
-                policies.push(Arc::new(guardrail));
+                let first = match names.entry(&info.id) {
+                    Entry::Occupied(first) => *first.get(),
+                    Entry::Vacant(free) => {
+                        free.insert(info);
+                        policies.push(Arc::clone(guardrail));
+                        continue;
+                    }
+                };
+                let message = format!("policy `{}` is already in {}:{}", info.id, first.file, first.span.line);
+                let at = guardrail.offset..guardrail.offset + info.source.lines().next().unwrap_or_default().len();
+                let fault = Fault::at(file, &leaf.text, at, message).code("policy-duplicate");
+                faults.push(fault.help("give one of both another `@id`"));
             }
         }
-        let mut whole = PolicySet::new();
-        for guardrail in &policies {
-            if let Err(error) = whole.add(cedar_policy::Policy::from(guardrail.policy.clone())) {
-                faults.push(Fault::whole(&guardrail.info.file, error.to_string()));
-            }
-        }
-        let said = Validator::new(vocabulary.schema.clone()).validate(&whole, ValidationMode::Strict);
-        let mut misfits = Vec::new();
-        for error in said.validation_errors() {
-            misfits.extend(misfit(files, &places, error.policy_id(), error));
-        }
-        for warning in said.validation_warnings() {
-            misfits.extend(misfit(files, &places, warning.policy_id(), warning));
-        }
-        faults.extend(essential(misfits));
         let slices = Slices::new(&vocabulary, &policies);
-        Self { vocabulary: Arc::new(vocabulary), policies, slices, whole }
+        Self { vocabulary, files, policies, slices, whole: OnceLock::new() }
     }
 
     pub(crate) fn policies(&self) -> impl Iterator<Item = &PolicyInfo> {
@@ -162,13 +164,24 @@ impl Guard {
         judgement
     }
 
+    fn whole(&self) -> &PolicySet {
+        self.whole.get_or_init(|| {
+            let mut whole = PolicySet::new();
+            for guardrail in &self.policies {
+                // No two have one name: such a bundle does not load.
+                whole.add(cedar_policy::Policy::from(guardrail.policy.clone())).ok();
+            }
+            whole
+        })
+    }
+
     /// Plain Cedar over the whole set: the oracle that the index is held against.
     fn judge_plain(&self, question: &Question, context: &Context) -> Judgement {
         let numbers: BTreeMap<&str, u32> =
             (0..).zip(&self.policies).map(|(n, guardrail)| (guardrail.info.id.as_str(), n)).collect();
         let number = |id: &PolicyID| numbers.get(id.as_ref()).copied().unwrap_or(u32::MAX);
         let answer =
-            Authorizer::new().is_authorized_core(question.request(context), self.whole.as_ref(), &question.entities);
+            Authorizer::new().is_authorized_core(question.request(context), self.whole().as_ref(), &question.entities);
         let mut judgement = Judgement {
             permits: answer.satisfied_permits.keys().map(number).collect(),
             forbids: answer.satisfied_forbids.keys().map(number).collect(),
@@ -274,54 +287,4 @@ fn truth(evaluator: &Evaluator<'_>, expr: &Expr, guardrail: &Guardrail) -> Resul
         ValueKind::Lit(Literal::Bool(truth)) => Ok(*truth),
         other => Err(format!("`{other}` is neither true nor false")),
     }
-}
-
-/// Cedar says a mistake once for each kind of request that a policy covers, and that a policy with a mistake can never
-/// apply. A place is enough once, and what follows from a mistake is none of its own.
-fn essential(misfits: Vec<Fault>) -> Vec<Fault> {
-    let mut kept: Vec<Fault> = Vec::new();
-    let impossible = |fault: &Fault| &*fault.code == "policy-impossible";
-    let policy = |fault: &Fault| fault.message.split('`').nth(1).map(str::to_owned);
-    let wrong: BTreeSet<_> = misfits.iter().filter(|it| !impossible(it)).map(policy).collect();
-    for fault in misfits {
-        let follows = impossible(&fault) && wrong.contains(&policy(&fault));
-        let said = |it: &Fault| (&it.file, it.line, it.column) == (&fault.file, fault.line, fault.column);
-        if !follows && !kept.iter().any(said) {
-            kept.push(fault);
-        }
-    }
-    kept
-}
-
-/// Faults of a policy that parses, but says what the schema does not know.
-fn misfit(
-    files: &BTreeMap<&str, &str>,
-    places: &BTreeMap<String, PolicyInfo>,
-    id: &cedar_policy::PolicyId,
-    error: &dyn miette::Diagnostic,
-) -> Vec<Fault> {
-    let id: &str = id.as_ref();
-    let Some(info) = places.get(id) else { return vec![Fault::whole("policies", error.to_string())] };
-    let text = files.get(info.file.as_str()).copied().unwrap_or_default();
-    let faults = faults_of(&info.file, text, error, &format!("policy `{id}` does not fit the schema"));
-    let faults = faults.into_iter().map(|fault| {
-        let never = fault.message.contains("impossible") || fault.message.contains("applicable action");
-        let (code, help) = if never || fault.line == 0 {
-            ("policy-impossible", "the schema says which principals and resources an action has, and what they have")
-        } else {
-            ("policy-schema", "`policies/README.md` lists what a policy can speak of")
-        };
-        let help = fault.help.clone().unwrap_or_else(|| help.to_owned());
-        fault.code(code).help(help)
-    });
-    let (line, column) = (info.span.line, info.span.column);
-    let placed = |fault: Fault| match fault.line {
-        0 => Fault {
-            help: fault.help,
-            code: fault.code,
-            ..Fault::on_line(&info.file, text, line, column, 1, fault.message)
-        },
-        _ => fault,
-    };
-    faults.map(placed).collect()
 }

@@ -9,7 +9,7 @@ use cedar_policy_core::ast::{
 };
 
 use super::Guard;
-use crate::facts::{Facts, Resource};
+use crate::facts::{DEFAULT_TENANT, Facts, Resource};
 
 /// Attributes whose values are never masked, so that a text beside them names nothing that is.
 const OPEN: [&str; 13] = [
@@ -17,7 +17,7 @@ const OPEN: [&str; 13] = [
 ];
 
 /// Types whose ids are never masked.
-const OPEN_TYPES: [&str; 7] = ["Action", "Group", "Role", "Site", "Tag", "Tenant", "Bundle"];
+const OPEN_TYPES: [&str; 8] = ["Action", "Group", "Org", "Role", "Site", "Tag", "Tenant", "Bundle"];
 
 /// What one policy names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,17 +63,20 @@ fn of_principal(facts: &Facts) -> Within<'_> {
     let principal = &facts.principal;
     let roles = principal.roles.iter().map(|role| ("Role", role.as_str()));
     let groups = principal.groups.iter().map(|group| ("Group", group.as_str()));
-    roles.chain(groups).chain(principal.tenant.iter().map(|tenant| ("Tenant", tenant.as_str()))).collect()
+    let tenants = principal.granted("tenant").map(|tenant| ("Tenant", tenant));
+    let orgs = principal.granted("org").map(|org| ("Org", org));
+    roles.chain(groups).chain(tenants).chain(orgs).collect()
 }
 
 fn of_resource(facts: &Facts) -> Within<'_> {
-    let (tags, site, tenant) = match &facts.resource {
-        Resource::Probe(probe) => (Some(&probe.tags), probe.site.as_ref(), probe.tenant.as_ref()),
-        Resource::Approval(approval) => (Some(&approval.tags), None, approval.tenant.as_ref()),
-        Resource::Other(_) => (None, None, None),
+    let (tags, site, tenant, org) = match &facts.resource {
+        Resource::Probe(it) => (&it.tags, it.site.as_deref(), &it.tenant, it.org.as_deref()),
+        Resource::Approval(it) => (&it.tags, None, &it.tenant, it.org.as_deref()),
+        Resource::Other(_) => return Within::new(),
     };
-    let tags = tags.into_iter().flatten().map(|tag| ("Tag", tag.as_str()));
-    tags.chain(site.map(|site| ("Site", site.as_str()))).chain(tenant.map(|it| ("Tenant", it.as_str()))).collect()
+    let tags = tags.iter().map(|tag| ("Tag", tag.as_str()));
+    let tenant = tenant.as_deref().unwrap_or(DEFAULT_TENANT);
+    tags.chain(site.map(|site| ("Site", site))).chain([("Tenant", tenant)]).chain(org.map(|org| ("Org", org))).collect()
 }
 
 /// `false` only where the constraint names something unmasked that is not there.

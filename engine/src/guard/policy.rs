@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use cedar_policy_core::ast::{self, BinaryOp, Expr, ExprKind, Literal, PolicyID};
 use cedar_policy_core::parser::{cst, text_to_cst};
 
+use super::slice::Scope;
 use super::vocabulary::faults_of;
 use crate::bundle::place::Source;
 use crate::bundle::{Asking, Fault, PolicyInfo};
@@ -17,6 +19,8 @@ pub(crate) struct Guardrail {
     /// Where its text begins in its file, in bytes.
     pub(crate) offset: usize,
     pub(crate) policy: ast::Policy,
+    /// What its scope says of who and of what, for the index.
+    pub(crate) parties: Arc<Scope>,
     /// Everything behind the scope, as one expression.
     pub(crate) condition: Option<Expr>,
     /// `principal`, `action`, `resource`, in this order.
@@ -109,7 +113,8 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
             asking: name.asking,
         };
         let scope = scope(&source, tree);
-        guardrails.push(Guardrail { info, offset: range.start, policy, condition, scope, conditions, reads });
+        let parties = Arc::new(Scope::of(&policy));
+        guardrails.push(Guardrail { info, offset: range.start, policy, parties, condition, scope, conditions, reads });
     }
     guardrails
 }

@@ -10,9 +10,9 @@ use cedar_policy_core::extensions::Extensions;
 use legator_protocol::{CommandSpec, Invocation};
 
 use super::Way;
-use super::vocabulary::{Types, Vocabulary};
+use super::vocabulary::Vocabulary;
 use crate::decision::Classified;
-use crate::facts::{Approvals, Ask, Context, Facts, Principal, Resource};
+use crate::facts::{Approvals, Ask, Context, DEFAULT_TENANT, Facts, Principal, Resource};
 
 /// Operations that can wait for people, as commands do.
 const APPROVABLE: [&str; 2] = ["activateBundle", "grantAhead"];
@@ -75,9 +75,8 @@ impl Question {
         classified: Option<&Classified>,
         way: Way,
     ) -> Result<Self, Unaskable> {
-        let types = &vocabulary.types;
-        let (principal, principal_entity) = principal(types, &facts.principal);
-        let (resource, resource_entity) = resource(types, &facts.resource);
+        let (principal, principal_entity) = principal(vocabulary, &facts.principal);
+        let (resource, resource_entity) = resource(vocabulary, &facts.resource);
         let asked = vocabulary.action(action).ok_or_else(|| Unaskable::NoAction(action.to_owned()))?;
         if !asked.takes(&principal.kind, &resource.kind) {
             let (principal, resource) = (principal.kind.to_string(), resource.kind.to_string());
@@ -94,7 +93,7 @@ impl Question {
             (Ask::Command(spec), Some(classified)) => Some(command(spec, classified)),
             _ => None,
         };
-        let types = Arc::new(ContextTypes { user: types.of("User") });
+        let types = Arc::new(ContextTypes { user: vocabulary.types.of("User") });
         let approvable = command.is_some() || APPROVABLE.contains(&action);
         let votes = VOTES.contains(&action);
         let action = asked.uid.clone();
@@ -164,28 +163,70 @@ impl Question {
     }
 }
 
-fn principal(types: &Types, principal: &Principal) -> (Party, Entity) {
+fn principal(vocabulary: &Vocabulary, principal: &Principal) -> (Party, Entity) {
+    let types = &vocabulary.types;
     let kind = principal.kind.as_str();
     let mut within = vec![types.entity(kind, &principal.id)];
     within.extend(principal.roles.iter().map(|role| types.entity("Role", role)));
     within.extend(principal.groups.iter().map(|group| types.entity("Group", group)));
-    within.extend(principal.tenant.iter().map(|tenant| types.entity("Tenant", tenant)));
     let mut attributes =
         vec![("id", Value::from(principal.id.as_str())), ("name", Value::from(principal.name.as_str()))];
-    put(&mut attributes, "tenant", principal.tenant.as_deref());
+    if !principal.grants.is_empty() {
+        bind(vocabulary, principal, &mut within, &mut attributes);
+    }
     if matches!(kind, "Agent" | "Run") {
         put(&mut attributes, "acts_for", principal.acts_for.as_deref());
     }
     party(types.of(kind), within, attributes)
 }
 
-fn resource(types: &Types, resource: &Resource) -> (Party, Entity) {
+/// What somebody is bound to. Who has no grants is bound to nothing, and has none of these.
+fn bind(
+    vocabulary: &Vocabulary,
+    principal: &Principal,
+    within: &mut Vec<EntityUID>,
+    attributes: &mut Vec<(&'static str, Value)>,
+) {
+    let entities = |kind: &'static str, grant: &'static str| -> Vec<EntityUID> {
+        principal.granted(grant).map(|name| vocabulary.types.entity(kind, name)).collect()
+    };
+    let set = |entities: &[EntityUID]| Value::set_of_lits(entities.iter().cloned().map(Literal::from), None);
+    let (tenants, orgs) = (entities("Tenant", "tenant"), entities("Org", "org"));
+    if let ([_], []) = (&*tenants, &*orgs) {
+        put(attributes, "tenant", principal.granted("tenant").next());
+    }
+    if vocabulary.tenancy {
+        if !(tenants.is_empty() && orgs.is_empty()) {
+            attributes.extend([("tenants", set(&tenants)), ("orgs", set(&orgs))]);
+        }
+        let scopes = entities("Tag", "scope");
+        if !scopes.is_empty() {
+            attributes.push(("scopes", set(&scopes)));
+        }
+        within.extend(orgs);
+    }
+    within.extend(tenants);
+}
+
+/// Where something stands: in its tenant, and in its tenant's organization.
+fn stand(vocabulary: &Vocabulary, tenant: Option<&str>, org: Option<&str>, within: &mut Vec<EntityUID>) {
+    let types = &vocabulary.types;
+    if vocabulary.tenancy {
+        within.push(types.entity("Tenant", tenant.unwrap_or(DEFAULT_TENANT)));
+        within.extend(org.map(|org| types.entity("Org", org)));
+    } else {
+        within.extend(tenant.map(|tenant| types.entity("Tenant", tenant)));
+    }
+}
+
+fn resource(vocabulary: &Vocabulary, resource: &Resource) -> (Party, Entity) {
+    let types = &vocabulary.types;
     match resource {
         Resource::Probe(probe) => {
             let mut within = vec![types.entity("Probe", &probe.id)];
             within.extend(probe.tags.iter().map(|tag| types.entity("Tag", tag)));
             within.extend(probe.site.iter().map(|site| types.entity("Site", site)));
-            within.extend(probe.tenant.iter().map(|tenant| types.entity("Tenant", tenant)));
+            stand(vocabulary, probe.tenant.as_deref(), probe.org.as_deref(), &mut within);
             let mut attributes = vec![
                 ("id", Value::from(probe.id.as_str())),
                 ("name", Value::from(probe.name.as_str())),
@@ -202,7 +243,7 @@ fn resource(types: &Types, resource: &Resource) -> (Party, Entity) {
         Resource::Approval(approval) => {
             let mut within = vec![types.entity("Approval", &approval.id)];
             within.extend(approval.tags.iter().map(|tag| types.entity("Tag", tag)));
-            within.extend(approval.tenant.iter().map(|tenant| types.entity("Tenant", tenant)));
+            stand(vocabulary, approval.tenant.as_deref(), approval.org.as_deref(), &mut within);
             let mut attributes = vec![
                 ("requester", Value::from(approval.requester.as_str())),
                 ("probe", Value::from(approval.probe.as_str())),

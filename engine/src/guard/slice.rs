@@ -3,11 +3,11 @@
 //! Cedar evaluates every policy of a set. A policy whose scope does not match is false and can neither err nor
 //! determine anything, so leaving it out changes nothing; the whole set stays the oracle in a property test.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use ahash::{HashMap, HashMapExt};
 use cedar_policy_core::ast::{
-    ActionConstraint, EntityReference, EntityType, EntityUID, PrincipalOrResourceConstraint as Constraint,
+    ActionConstraint, EntityReference, EntityType, EntityUID, Policy, PrincipalOrResourceConstraint as Constraint,
 };
 
 use super::policy::Guardrail;
@@ -19,7 +19,7 @@ use crate::rationale::Effect;
 #[derive(Default)]
 pub(crate) struct Slices {
     by_action: HashMap<EntityUID, Buckets>,
-    scopes: Vec<Scope>,
+    scopes: Vec<Arc<Scope>>,
     /// For saying which permit came closest: bounded, because it is looked through on every refusal.
     permits: HashMap<EntityUID, Vec<u32>>,
 }
@@ -36,15 +36,15 @@ struct Buckets {
 }
 
 /// A policy's constraints on who and on what; the action is in the index already.
-struct Scope {
+pub(crate) struct Scope {
     principal: Constraint,
     resource: Constraint,
 }
 
 impl Slices {
     pub(crate) fn new(vocabulary: &Vocabulary, policies: &[Arc<Guardrail>]) -> Self {
-        let scopes: Vec<Scope> = policies.iter().map(|policy| Scope::of(policy)).collect();
-        let mut named: BTreeMap<&EntityUID, u32> = BTreeMap::new();
+        let scopes: Vec<Arc<Scope>> = policies.iter().map(|policy| Arc::clone(&policy.parties)).collect();
+        let mut named: HashMap<&EntityUID, u32> = HashMap::with_capacity(scopes.len());
         for scope in &scopes {
             for uid in [named_by(&scope.principal), named_by(&scope.resource)].into_iter().flatten() {
                 *named.entry(uid).or_default() += 1;
@@ -52,15 +52,17 @@ impl Slices {
         }
         let mut by_action: HashMap<EntityUID, Buckets> = HashMap::new();
         let mut permits: HashMap<EntityUID, Vec<u32>> = HashMap::new();
+        let mut known: HashMap<&ActionConstraint, Vec<EntityUID>> = HashMap::new();
         for (n, (policy, scope)) in (0_u32..).zip(policies.iter().zip(&scopes)) {
-            for action in actions(vocabulary, policy.policy.action_constraint()) {
+            let constraint = policy.policy.action_constraint();
+            for action in known.entry(constraint).or_insert_with(|| actions(vocabulary, constraint)) {
                 if policy.info.effect == Effect::Permit {
                     let some = permits.entry(action.clone()).or_default();
                     if some.len() < MOST_PERMITS {
                         some.push(n);
                     }
                 }
-                by_action.entry(action).or_default().insert(n, scope, &named);
+                by_action.entry(action.clone()).or_default().insert(n, scope, &named);
             }
         }
         Self { by_action, scopes, permits }
@@ -104,7 +106,7 @@ impl Slices {
 }
 
 impl Buckets {
-    fn insert(&mut self, n: u32, scope: &Scope, named: &BTreeMap<&EntityUID, u32>) {
+    fn insert(&mut self, n: u32, scope: &Scope, named: &HashMap<&EntityUID, u32>) {
         let rarity = |uid: &EntityUID| named.get(uid).copied().unwrap_or_default();
         let list = match (named_by(&scope.principal), named_by(&scope.resource)) {
             (Some(principal), Some(resource)) if rarity(resource) < rarity(principal) => {
@@ -123,11 +125,9 @@ impl Buckets {
 }
 
 impl Scope {
-    fn of(policy: &Guardrail) -> Self {
-        Self {
-            principal: policy.policy.principal_constraint().into_inner(),
-            resource: policy.policy.resource_constraint().into_inner(),
-        }
+    pub(crate) fn of(policy: &Policy) -> Self {
+        let (principal, resource) = (policy.principal_constraint(), policy.resource_constraint());
+        Self { principal: principal.into_inner(), resource: resource.into_inner() }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The same policies with one of them changed or left out: what a mutant is decided with.
-//! Never: in force. The oracle's whole set is left empty, so a variant is asked through the index only.
+//! Never: in force.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{PolicySet, ValidationMode, Validator};
 use cedar_policy_core::ast::{Expr, PrincipalOrResourceConstraint};
@@ -42,6 +43,7 @@ impl Guard {
             }
         }
         let slices = Slices::new(&self.vocabulary, &policies);
-        Some(Self { vocabulary: Arc::clone(&self.vocabulary), policies, slices, whole: PolicySet::new() })
+        let (vocabulary, files) = (Arc::clone(&self.vocabulary), BTreeMap::new());
+        Some(Self { vocabulary, files, policies, slices, whole: OnceLock::new() })
     }
 }

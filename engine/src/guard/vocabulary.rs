@@ -13,6 +13,8 @@ use crate::bundle::Fault;
 pub(crate) struct Vocabulary {
     pub(crate) schema: Schema,
     pub(crate) types: Types,
+    /// Whether the schema speaks of organizations. One from before them is not given what it could not take.
+    pub(crate) tenancy: bool,
     actions: BTreeMap<String, Action>,
 }
 
@@ -38,7 +40,7 @@ pub(crate) struct Types {
     fallback: EntityType,
 }
 
-const TYPES: [&str; 16] = [
+const TYPES: [&str; 17] = [
     "Action",
     "Agent",
     "Alert",
@@ -48,6 +50,7 @@ const TYPES: [&str; 16] = [
     "ControlPlane",
     "Group",
     "Job",
+    "Org",
     "Probe",
     "Role",
     "Run",
@@ -99,7 +102,8 @@ impl Vocabulary {
             let action = Action { uid: uid.clone(), entity: entity.clone(), within, principals, resources };
             actions.insert(AsRef::<str>::as_ref(uid.eid()).to_owned(), action);
         }
-        let vocabulary = Self { schema, types, actions };
+        let tenancy = schema.entity_types().any(|name| name.to_string() == "Org");
+        let vocabulary = Self { schema, types, tenancy, actions };
         // The schema that ships is known to conform; a test says so.
         let faults = if text == shipped {
             Vec::new()

@@ -128,7 +128,7 @@ fn rationales(looked: &Looked<'_>, found: &mut Vec<Fault>) {
 
 /// Roles and tags that only policies speak of.
 fn names(looked: &Looked<'_>, found: &mut Vec<Fault>) {
-    let cases = looked.bundle.cases.iter().map(|case| &case.facts);
+    let cases = looked.bundle.cases().map(|case| &case.facts);
     let roles: BTreeSet<&str> = cases.clone().flat_map(|facts| &facts.principal.roles).map(String::as_str).collect();
     let tags: BTreeSet<&str> = cases
         .flat_map(|facts| match &facts.resource {

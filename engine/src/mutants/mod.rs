@@ -104,7 +104,7 @@ struct Lab<'b> {
 impl<'b> Lab<'b> {
     fn new(bundle: &'b Bundle, search: usize) -> Self {
         // A case that does not hold as it is kills nothing.
-        let cases = bundle.cases.iter().filter_map(|case| {
+        let cases = bundle.cases().filter_map(|case| {
             let decision = case.decided(bundle);
             let holds = case.expect.differences(&decision).is_empty();
             holds.then(|| (case, decision.classification.clone(), decision))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Replayed;
 use super::record::Record;
 use crate::decision::{Decision, Outcome};
-use crate::rationale::{Counterfactual, Driver};
+use crate::rationale::{Counterfactual, Driver, DriverSource};
 
 /// How a candidate's answer compares with the recorded one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -102,10 +102,14 @@ fn approvers(decision: &Decision) -> Option<(&BTreeSet<String>, &BTreeSet<String
 }
 
 /// What made the difference: where the candidate is stricter, what drives it; where it is laxer, what no longer does.
+/// That nothing permits names nobody; the permit that came, or went, is what made it.
 pub(super) fn made_by<'d>(before: &'d Decision, after: &'d Decision) -> BTreeSet<&'d str> {
     let (old, new) = (drivers(before), drivers(after));
     let names = |drivers: BTreeSet<&'d Driver>| drivers.into_iter().map(|driver| driver.name.as_str()).collect();
+    let silent = |drivers: &BTreeSet<&Driver>| drivers.iter().any(|driver| driver.source == DriverSource::Silence);
     match after.outcome.strictness().cmp(&before.outcome.strictness()) {
+        std::cmp::Ordering::Greater if silent(&new) => names(old),
+        std::cmp::Ordering::Less if silent(&old) => names(new),
         std::cmp::Ordering::Greater => names(new),
         std::cmp::Ordering::Less => names(old),
         std::cmp::Ordering::Equal if old == new => names(new),

@@ -8,14 +8,14 @@ use legator_engine::{Bundle, Fault, Grade};
 
 const CORPUS: &str = include_str!("../broken.txt");
 
-struct Broken {
-    name: String,
+pub(crate) struct Broken {
+    pub(crate) name: String,
     text: String,
-    files: BTreeMap<String, Vec<u8>>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
     expected: Vec<String>,
 }
 
-fn corpus() -> Vec<Broken> {
+pub(crate) fn corpus() -> Vec<Broken> {
     let mut found = Vec::new();
     for part in CORPUS.split("\n=== ").skip(1) {
         let (name, text) = part.split_once('\n').unwrap();

@@ -236,3 +236,32 @@ fn a_job_that_is_none_and_cases_without_a_script_are_refused() {
     ];
     assert!(fault(&end).message.contains("`over` is no end"));
 }
+
+const BACKUP: &str = "[backup]\nlevel = \"observe\"\nobserve = \"status\"\n\n[backup.sub.run]\nlevel = \"remediate\"\neffects = \"service\"\n";
+
+#[test]
+fn a_command_table_is_held_against_the_cases_beside_it() {
+    let tried = |cases: &str| {
+        let table = [("policies/commands/backup.toml", BACKUP), ("policies/commands/backup.cases.toml", cases)];
+        bundle(&table).check().scripts
+    };
+    let good = tried("observe = ['backup status']\nremediate = ['backup run']\nunparsed = [\"backup run 'x\"]\n");
+    assert!(good.iter().all(ScriptCaseResult::passed) && good.len() == 3, "{good:?}");
+    let wrong = tried(
+        "observe = [\n  'backup status',\n  'backup run',\n]\n[[case]]\nline = 'backup run'\nlevel = 'remediate'\neffects = ['moon']\n",
+    );
+    let said: Vec<_> = wrong.iter().map(|case| (case.line, case.name.as_str(), case.problems.join("; "))).collect();
+    assert_eq!(said[0], (2, "backup status", String::new()));
+    assert_eq!(said[1], (3, "backup run", "the level is remediate, the case says observe".to_owned()));
+    assert_eq!(
+        (said[2].0, said[2].2.as_str()),
+        (5, "the effects is {\"service\"}, the case says {\"moon\"} among them")
+    );
+    assert!(wrong[1].steps[0].starts_with("remediate  backup run"), "{wrong:?}");
+    assert_eq!(wrong[1].script, "policies/commands/backup.toml");
+
+    let lost = faults(&[("policies/commands/own.cases.toml", "observe = ['true']\n")]).remove(0);
+    assert!(lost.message.contains("`policies/commands/own.toml`, which the bundle does not have"), "{lost}");
+    let typo = [("policies/commands/backup.toml", BACKUP), ("policies/commands/backup.cases.toml", "obseve = []\n")];
+    assert!(faults(&typo)[0].help.as_deref().unwrap().contains("observe"), "{:?}", faults(&typo));
+}

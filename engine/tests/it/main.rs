@@ -16,6 +16,7 @@ mod lints;
 mod masked;
 mod oracle;
 mod refused_bundles;
+mod reloaded;
 mod replayed;
 mod shipped;
 mod small;

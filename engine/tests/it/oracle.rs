@@ -124,7 +124,7 @@ pub fn request() -> impl Strategy<Value = Facts> {
         let mut principal = Principal::new(kind, id);
         principal.roles.extend(roles);
         principal.groups.extend(groups);
-        principal.tenant = blue.then(|| "blue".to_owned());
+        principal.grants.extend(blue.then(|| "tenant:blue".to_owned()));
         principal
     });
     let probe = (select(vec!["p1", "p2"]), some(&["t1", "t2", "t3"]), any::<bool>(), any::<bool>());

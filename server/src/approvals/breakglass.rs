@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{ApprovalFault, Approvals, store};
 use crate::audit::{Batch, Draft, WriteFault};
 use crate::identity::{Permit, ReviewBreakglass};
+use crate::tenant::{Reach, Tenant};
 
 /// What counts as recent.
 const RECENT_MS: i64 = 24 * 60 * 60 * 1000;
@@ -71,7 +72,18 @@ impl Verdict {
     }
 }
 
+impl BreakAbout {
+    pub fn whose(&self) -> Tenant {
+        Tenant::of_column(self.tenant.as_deref())
+    }
+}
+
 impl Break {
+    /// Whether somebody who reaches so far may know of it.
+    pub fn is_within(&self, reach: &Reach) -> bool {
+        reach.covers(&self.about.whose(), &self.about.tags)
+    }
+
     /// What the policies on `reviewBreakglass` see.
     pub fn resource(&self) -> Resource {
         let about = &self.about;
@@ -81,6 +93,7 @@ impl Break {
             requester_acts_for: about.acts_for.clone(),
             probe: about.probe.to_string(),
             tags: about.tags.clone(),
+            org: None,
             tenant: about.tenant.clone(),
             level: about.level,
             command: about.line.clone(),
@@ -135,6 +148,7 @@ impl Approvals {
         let draft = Draft::new("breakglass.used", about.person_name.clone(), about.command.to_string())
             .command(about.command)
             .probe(about.probe)
+            .tenant(&about.whose())
             .body(serde_json::json!({
                 "line": about.line, "reason": about.reason, "person": about.person, "acts_for": about.acts_for,
                 "level": about.level, "probe_name": about.probe_name,
@@ -155,24 +169,31 @@ impl Approvals {
             "by": about.person_name, "probe": about.probe, "probe_name": about.probe_name, "line": about.line,
             "reason": about.reason,
         });
-        self.0.events.publish(self.0.clock.now(), "breakglass.used", about.command.to_string(), body);
+        self.0.events.publish(self.0.clock.now(), &about.whose(), "breakglass.used", about.command.to_string(), body);
     }
 
     /// How many nobody has looked at yet.
-    pub fn n_unreviewed(&self) -> usize {
-        self.0.glass.0.lock().iter().filter(|broken| broken.review.is_none()).count()
+    pub fn n_unreviewed(&self, reach: &Reach) -> usize {
+        let glass = self.0.glass.0.lock();
+        glass.iter().filter(|broken| broken.review.is_none() && broken.is_within(reach)).count()
     }
 
     pub(super) fn count_unreviewed(&self) {
-        self.0.metrics.breakglass_unreviewed.set(i64::try_from(self.n_unreviewed()).unwrap_or(i64::MAX));
+        self.0
+            .metrics
+            .breakglass_unreviewed
+            .set(i64::try_from(self.n_unreviewed(&Reach::everything())).unwrap_or(i64::MAX));
     }
 
-    pub async fn list_breaks(&self, unreviewed: bool, limit: u32) -> Result<Vec<Break>, ApprovalFault> {
-        Ok(store::glass::list(&self.0.db, unreviewed, limit).await?)
+    pub async fn list_breaks(&self, reach: &Reach, unreviewed: bool, limit: u32) -> Result<Vec<Break>, ApprovalFault> {
+        let mut found = store::glass::list(&self.0.db, reach, unreviewed, limit).await?;
+        found.retain(|broken| broken.is_within(reach));
+        Ok(found)
     }
 
-    pub async fn break_of(&self, command: CommandId) -> Result<Break, ApprovalFault> {
-        store::glass::get(&self.0.db, command).await?.ok_or(ApprovalFault::NoBreak(command))
+    pub async fn break_of(&self, reach: &Reach, command: CommandId) -> Result<Break, ApprovalFault> {
+        let found = store::glass::get(&self.0.db, command).await?.filter(|broken| broken.is_within(reach));
+        found.ok_or(ApprovalFault::NoBreak(command))
     }
 
     /// Closes the review with a verdict. Nobody reviews themselves, whatever policy says.
@@ -187,7 +208,7 @@ impl Approvals {
             return Err(ApprovalFault::Invalid("a review says why, in 1 to 4,000 bytes".to_owned()));
         }
         let (now, person) = (self.0.clock.now(), Arc::clone(&permit.caller().person));
-        let (mut broken, id) = (self.break_of(command).await?, person.id.to_string());
+        let (mut broken, id) = (self.break_of(&permit.caller().reach, command).await?, person.id.to_string());
         if broken.about.person == id || broken.about.acts_for.as_ref() == Some(&id) {
             return Err(ApprovalFault::Invalid("another person reviews this".to_owned()));
         }
@@ -195,6 +216,7 @@ impl Approvals {
         let draft = Draft::new("breakglass.reviewed", person.name.clone(), command.to_string())
             .command(command)
             .probe(broken.about.probe)
+            .tenant(&broken.about.whose())
             .body(serde_json::json!({
                 "verdict": verdict.as_str(), "note": review.note, "person": review.person, "of": broken.about.person,
             }));
@@ -215,7 +237,7 @@ impl Approvals {
         }
         self.count_unreviewed();
         let body = serde_json::json!({ "by": review.name, "verdict": verdict.as_str() });
-        self.0.events.publish(now, "breakglass.reviewed", command.to_string(), body);
+        self.0.events.publish(now, &broken.about.whose(), "breakglass.reviewed", command.to_string(), body);
         broken.review = Some(review);
         Ok(broken)
     }

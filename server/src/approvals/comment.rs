@@ -44,6 +44,7 @@ impl Approvals {
         {
             return Err(ApprovalFault::Invalid(format!("there is no comment `{other}` on this request to answer")));
         }
+        let whose = self.get(&permit.caller().reach, id).await?.asked.tenant.clone();
         let (at, person) = (self.0.clock.now(), Arc::clone(&permit.caller().person));
         let comment = Comment {
             id: self.0.clock.born(CommentId::born),
@@ -53,10 +54,12 @@ impl Approvals {
             text,
             at,
         };
-        let draft = Draft::new("approval.commented", person.name.clone(), id.to_string()).body(serde_json::json!({
-            "comment": comment.id.to_string(), "reply_to": comment.reply_to, "text": comment.text,
-            "person": comment.person,
-        }));
+        let draft = Draft::new("approval.commented", person.name.clone(), id.to_string()).tenant(&whose).body(
+            serde_json::json!({
+                "comment": comment.id.to_string(), "reply_to": comment.reply_to, "text": comment.text,
+                "person": comment.person,
+            }),
+        );
         let row = comment.clone();
         self.0
             .ledger
@@ -69,7 +72,7 @@ impl Approvals {
             })
             .await?;
         let body = serde_json::json!({ "comment": comment.id.to_string(), "by": comment.name });
-        self.0.events.publish(at, "approval.commented", id.to_string(), body);
+        self.0.events.publish(at, &whose, "approval.commented", id.to_string(), body);
         Ok(comment)
     }
 }

@@ -94,10 +94,12 @@ impl Approvals {
             until: span.until,
             ended_at: None,
         };
-        let draft = Draft::new("votes.delegated", person.name.clone(), made.id.to_string()).body(serde_json::json!({
-            "person": made.person, "to": made.delegate, "to_name": made.delegate_name, "since": made.since,
-            "until": made.until, "reason": made.reason,
-        }));
+        let draft = Draft::new("votes.delegated", person.name.clone(), made.id.to_string())
+            .tenant(&person.home())
+            .body(serde_json::json!({
+                "person": made.person, "to": made.delegate, "to_name": made.delegate_name, "since": made.since,
+                "until": made.until, "reason": made.reason,
+            }));
         let row = made.clone();
         self.0
             .ledger
@@ -114,7 +116,7 @@ impl Approvals {
         all.push(made.clone());
         drop(all);
         let body = serde_json::json!({ "by": made.name, "to": made.delegate_name });
-        self.0.events.publish(now, "votes.delegated", made.id.to_string(), body);
+        self.0.events.publish(now, &person.home(), "votes.delegated", made.id.to_string(), body);
         Ok(made)
     }
 
@@ -131,6 +133,7 @@ impl Approvals {
             return Err(ApprovalFault::Invalid("a delegation is ended by who made it or who stands in".to_owned()));
         }
         let draft = Draft::new("votes.delegation-ended", permit.caller().person.name.clone(), id.to_string())
+            .tenant(&permit.caller().person.home())
             .body(serde_json::json!({ "person": made.person, "to": made.delegate }));
         self.0
             .ledger

@@ -39,7 +39,10 @@ impl Approvals {
     async fn escalate(&self, identity: &Identity, request: &Request) -> Result<(), ApprovalFault> {
         let (id, now) = (request.id, self.0.clock.now());
         let may = identity.who_may::<DecideApproval>(&request.resource());
-        let waited: Vec<_> = may.iter().filter(|person| !request.heard(&person.id.to_string())).collect();
+        let waited: Vec<_> = may
+            .iter()
+            .filter(|person| request.is_within(&person.reach) && !request.heard(&person.id.to_string()))
+            .collect();
         let people: Vec<String> = waited.iter().map(|person| person.id.to_string()).collect();
         let names: Vec<String> = waited.iter().map(|person| person.name.clone()).collect();
         let told = serde_json::json!({
@@ -59,7 +62,7 @@ impl Approvals {
             .await?;
         self.change(id, |request| request.escalated_at = Some(now));
         self.0.metrics.escalations.inc();
-        self.0.events.publish(now, "approval.escalated", id.to_string(), told);
+        self.0.events.publish(now, &request.asked.tenant, "approval.escalated", id.to_string(), told);
         Ok(())
     }
 }

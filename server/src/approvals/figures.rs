@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::vote::HASTY_MS;
 use super::{ApprovalFault, Approvals, store};
+use crate::tenant::Reach;
 
 /// One vote, as far as it counts here.
 #[derive(Clone, Debug)]
@@ -74,8 +75,8 @@ fn rank(sorted: &[i64], percent: usize) -> Option<i64> {
 
 impl Approvals {
     /// Figures of every vote since then, and of each voter, who voted most first.
-    pub async fn figures(&self, since: i64) -> Result<(Figures, Vec<VoterFigures>), ApprovalFault> {
-        let cast = store::votes::cast_since(&self.0.db, since).await?;
+    pub async fn figures(&self, reach: &Reach, since: i64) -> Result<(Figures, Vec<VoterFigures>), ApprovalFault> {
+        let cast = store::votes::cast_since(&self.0.db, reach, since).await?;
         let mut by_person: BTreeMap<&str, Vec<&Cast>> = BTreeMap::new();
         for vote in &cast {
             by_person.entry(&vote.person).or_default().push(vote);

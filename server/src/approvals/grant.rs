@@ -13,6 +13,7 @@ use super::request::{Choice, Request};
 use super::{ApprovalFault, Approvals, RequestState, store};
 use crate::audit::{Batch, Draft, WriteFault};
 use crate::identity::{GrantAhead, Permit, RevokeGrant};
+use crate::tenant::{Reach, Tenant};
 
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -56,6 +57,15 @@ pub struct About {
     pub reason: String,
     pub requester: String,
     pub requester_name: String,
+    /// Whose it is; absent for the default tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+}
+
+impl About {
+    pub fn whose(&self) -> Tenant {
+        Tenant::of_column(self.tenant.as_deref())
+    }
 }
 
 /// One person who agreed, as they were then.
@@ -161,27 +171,35 @@ impl Approvals {
         Ok(())
     }
 
-    pub async fn grant(&self, id: GrantId) -> Result<Grant, ApprovalFault> {
-        if let Some(grant) = self.0.grants.0.lock().get(&id) {
-            return Ok(grant.clone());
-        }
-        store::grants::get(&self.0.db, id).await?.ok_or(ApprovalFault::NoGrant(id))
+    /// Any grant within a reach. One beyond it is as unknown as none.
+    pub async fn grant(&self, reach: &Reach, id: GrantId) -> Result<Grant, ApprovalFault> {
+        let known = self.0.grants.0.lock().get(&id).cloned();
+        let found = match known {
+            Some(grant) => Some(grant),
+            None => store::grants::get(&self.0.db, id).await?,
+        };
+        found.filter(|grant| reach.has(&grant.about.whose())).ok_or(ApprovalFault::NoGrant(id))
     }
 
-    pub async fn grants(&self, before: Option<GrantId>, limit: u32) -> Result<Vec<Grant>, ApprovalFault> {
-        Ok(store::grants::list(&self.0.db, before, limit).await?)
+    pub async fn grants(
+        &self,
+        reach: &Reach,
+        before: Option<GrantId>,
+        limit: u32,
+    ) -> Result<Vec<Grant>, ApprovalFault> {
+        Ok(store::grants::list(&self.0.db, reach, before, limit).await?)
     }
 
     /// Asks people whether something may be agreed to ahead.
     pub async fn ask_ahead(&self, grant: Grant, request: Request) -> Result<Arc<Request>, ApprovalFault> {
         let now = self.0.clock.now();
-        let draft = Draft::new("grant.asked", grant.about.requester_name.clone(), grant.id.to_string()).body(
-            serde_json::json!({
+        let draft = Draft::new("grant.asked", grant.about.requester_name.clone(), grant.id.to_string())
+            .tenant(&grant.about.whose())
+            .body(serde_json::json!({
                 "approval": grant.approval, "about": grant.about, "policy": grant.policy,
                 "duration_ms": grant.duration_ms, "most_uses": grant.most_uses, "needed": request.needed,
                 "digest": request.digest,
-            }),
-        );
+            }));
         let (row, asked) = (grant.clone(), request.clone());
         self.0
             .ledger
@@ -202,7 +220,7 @@ impl Approvals {
     /// People have agreed: it counts from now on, and its clock starts now.
     pub async fn agree_ahead(&self, permit: Permit<GrantAhead>, request: &Request) -> Result<(), ApprovalFault> {
         let Some(id) = request.subject.grant() else { return Err(ApprovalFault::NoApproval(request.id)) };
-        let (now, grant) = (self.0.clock.now(), self.grant(id).await?);
+        let (now, grant) = (self.0.clock.now(), self.grant(&Reach::everything(), id).await?);
         let agreed = request.votes.iter().filter(|vote| vote.choice == Choice::Approve);
         let voices: Vec<Voice> = agreed
             .map(|vote| Voice {
@@ -213,8 +231,9 @@ impl Approvals {
             })
             .collect();
         let until = now.saturating_add(grant.duration_ms);
-        let draft =
-            Draft::new("grant.agreed", permit.caller().person.name.clone(), id.to_string()).body(serde_json::json!({
+        let draft = Draft::new("grant.agreed", permit.caller().person.name.clone(), id.to_string())
+            .tenant(&grant.about.whose())
+            .body(serde_json::json!({
                 "approval": request.id, "until": until, "voices": voices, "policy": grant.policy,
             }));
         let (row, approval) = (voices.clone(), request.id);
@@ -235,7 +254,7 @@ impl Approvals {
         }
         self.closed(request.id, RequestState::Approved);
         let body = serde_json::json!({ "until": until, "principal": grant.about.principal_name });
-        self.0.events.publish(now, "grant.agreed", id.to_string(), body);
+        self.0.events.publish(now, &grant.about.whose(), "grant.agreed", id.to_string(), body);
         Ok(())
     }
 
@@ -258,13 +277,14 @@ impl Approvals {
         id: GrantId,
         why: &str,
     ) -> Result<Grant, ApprovalFault> {
-        let grant = self.grant(id).await?;
+        let reach = permit.caller().reach.clone();
+        let grant = self.grant(&reach, id).await?;
         if !matches!(grant.state, GrantState::Pending | GrantState::Active) {
             return Err(ApprovalFault::Invalid(format!("this grant is {} already", grant.state.as_str())));
         }
         let asked = self.pending(grant.approval).map(|request| (request.id, RequestState::Withdrawn));
         self.end_grant(id, asked, GrantState::Revoked, &permit.caller().person.name, why).await?;
-        self.grant(id).await
+        self.grant(&reach, id).await
     }
 
     async fn end_grant(
@@ -277,7 +297,8 @@ impl Approvals {
     ) -> Result<(), ApprovalFault> {
         let now = self.0.clock.now();
         let kind = if state == GrantState::Revoked { "grant.revoked" } else { "grant.refused" };
-        let draft = Draft::new(kind, by, id.to_string()).body(serde_json::json!({
+        let whose = self.grant(&Reach::everything(), id).await?.about.whose();
+        let draft = Draft::new(kind, by, id.to_string()).tenant(&whose).body(serde_json::json!({
             "approval": close.map(|(approval, _)| approval), "state": close.map(|(_, state)| state.as_str()), "why": why,
         }));
         let (who, reason) = (by.to_owned(), why.to_owned());
@@ -298,7 +319,7 @@ impl Approvals {
         if let Some((approval, state)) = close {
             self.closed(approval, state);
         }
-        self.0.events.publish(now, kind, id.to_string(), serde_json::json!({ "by": by }));
+        self.0.events.publish(now, &whose, kind, id.to_string(), serde_json::json!({ "by": by }));
         Ok(())
     }
 

@@ -40,6 +40,7 @@ use crate::clock::Clock;
 use crate::db::{Db, DbFault};
 use crate::events::Events;
 use crate::telemetry::Metrics;
+use crate::tenant::Reach;
 
 /// Keeps requests and votes. Cheap to clone.
 #[derive(Clone)]
@@ -164,9 +165,9 @@ impl Approvals {
             "revision": request.subject.revision(), "grant": request.subject.grant().map(|id| id.to_string()),
             "needed": request.needed,
         });
-        let id = request.id;
+        let (id, tenant) = (request.id, request.asked.tenant.clone());
         self.0.pending.lock().insert(id, Arc::new(request));
-        self.0.events.publish(self.0.clock.now(), "approval.requested", id.to_string(), body);
+        self.0.events.publish(self.0.clock.now(), &tenant, "approval.requested", id.to_string(), body);
     }
 
     /// Asks for more than before, as part of the write that says why.
@@ -202,10 +203,10 @@ impl Approvals {
 
     /// The request is over.
     pub fn closed(&self, id: ApprovalId, state: RequestState) {
-        self.0.pending.lock().remove(&id);
-        self.0.seen.lock().retain(|(request, _), _| *request != id);
+        let Some(request) = self.0.pending.lock().remove(&id) else { return };
+        self.0.seen.lock().retain(|(seen, _), _| *seen != id);
         let body = serde_json::json!({ "state": state.as_str() });
-        self.0.events.publish(self.0.clock.now(), "approval.closed", id.to_string(), body);
+        self.0.events.publish(self.0.clock.now(), &request.asked.tenant, "approval.closed", id.to_string(), body);
     }
 
     /// An open request with its votes.
@@ -213,30 +214,32 @@ impl Approvals {
         self.0.pending.lock().get(&id).cloned()
     }
 
-    /// Any request, open or not.
-    pub async fn get(&self, id: ApprovalId) -> Result<Arc<Request>, ApprovalFault> {
-        if let Some(pending) = self.pending(id) {
-            return Ok(pending);
-        }
-        store::get(&self.0.db, id).await?.map(Arc::new).ok_or(ApprovalFault::NoApproval(id))
+    /// Any request within a reach, open or not. One beyond it is as unknown as none.
+    pub async fn get(&self, reach: &Reach, id: ApprovalId) -> Result<Arc<Request>, ApprovalFault> {
+        let found = match self.pending(id) {
+            Some(pending) => Some(pending),
+            None => store::get(&self.0.db, id).await?.map(Arc::new),
+        };
+        found.filter(|request| request.is_within(reach)).ok_or(ApprovalFault::NoApproval(id))
     }
 
-    /// Requests, newest first; `before` goes on from an earlier page.
+    /// Requests within a reach, newest first; `before` goes on from an earlier page.
     pub async fn list(
         &self,
+        reach: &Reach,
         narrow: &Narrow,
         before: Option<ApprovalId>,
         limit: u32,
     ) -> Result<Vec<Request>, ApprovalFault> {
-        Ok(store::list(&self.0.db, narrow, before, limit).await?)
+        Ok(store::list(&self.0.db, reach, narrow, before, limit).await?)
     }
 
     pub fn now(&self) -> i64 {
         self.0.clock.now()
     }
 
-    pub fn n_pending(&self) -> usize {
-        self.0.pending.lock().len()
+    pub fn n_pending(&self, reach: &Reach) -> usize {
+        self.0.pending.lock().values().filter(|request| request.is_within(reach)).count()
     }
 
     /// Wakes when somebody has voted on a command.

@@ -7,6 +7,8 @@ use legator_engine::{Asking, Resource};
 use legator_protocol::{ApprovalId, CommandId, GrantId, Level, ProbeId};
 use serde::{Deserialize, Serialize};
 
+use crate::tenant::{Reach, Tenant};
+
 /// What people are asked.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -87,7 +89,8 @@ pub struct Asked {
     pub acts_for: Option<String>,
     pub probe_name: String,
     pub tags: BTreeSet<String>,
-    pub tenant: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default", with = "said")]
+    pub tenant: Tenant,
     pub level: Option<Level>,
     pub line: String,
     pub reason: Option<String>,
@@ -102,6 +105,25 @@ pub struct Asked {
     /// The groups that hear of it then, beside everybody who may vote.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub escalate_to: BTreeSet<String>,
+}
+
+fn is_default(tenant: &Tenant) -> bool {
+    tenant.said().is_none()
+}
+
+/// A tenant as a column says it.
+mod said {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::tenant::Tenant;
+
+    pub fn serialize<S: Serializer>(tenant: &Tenant, to: S) -> Result<S::Ok, S::Error> {
+        tenant.said().serialize(to)
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Tenant, D::Error> {
+        Ok(Tenant::of_column(Option::<String>::deserialize(from)?.as_deref()))
+    }
 }
 
 impl Asked {
@@ -203,10 +225,17 @@ impl Request {
             requester_acts_for: self.asked.acts_for.clone(),
             probe: self.subject.probe().map(|probe| probe.to_string()).unwrap_or_default(),
             tags: self.asked.tags.clone(),
-            tenant: self.asked.tenant.clone(),
+            // The directory knows its organization: `Identity::placed`.
+            org: None,
+            tenant: self.asked.tenant.said().map(str::to_owned),
             level: self.asked.level.unwrap_or(Level::Destroy),
             command: self.asked.line.clone(),
         })
+    }
+
+    /// Whether somebody who reaches so far may know of it.
+    pub fn is_within(&self, reach: &Reach) -> bool {
+        reach.covers(&self.asked.tenant, &self.asked.tags)
     }
 
     /// The approvals that count: one for each person who approved and is still there.

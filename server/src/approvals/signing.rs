@@ -101,9 +101,11 @@ impl Approvals {
             revoked_at: None,
         };
         // What is needed to check votes without the server stands in the log.
-        let draft = Draft::new("vote-key.enrolled", person.name.clone(), key.id.to_string()).body(serde_json::json!({
-            "person": key.person, "name": key.name, "algorithm": key.algorithm, "public_key": key.public_key,
-        }));
+        let draft = Draft::new("vote-key.enrolled", person.name.clone(), key.id.to_string())
+            .tenant(&person.home())
+            .body(serde_json::json!({
+                "person": key.person, "name": key.name, "algorithm": key.algorithm, "public_key": key.public_key,
+            }));
         let row = key.clone();
         self.0
             .ledger
@@ -116,7 +118,13 @@ impl Approvals {
             })
             .await?;
         self.0.keys.lock().push(key.clone());
-        self.0.events.publish(now, "vote-key.enrolled", key.id.to_string(), serde_json::json!({ "by": person.name }));
+        self.0.events.publish(
+            now,
+            &person.home(),
+            "vote-key.enrolled",
+            key.id.to_string(),
+            serde_json::json!({ "by": person.name }),
+        );
         Ok(key)
     }
 
@@ -127,6 +135,7 @@ impl Approvals {
         let key = mine.into_iter().find(|key| key.id == id).ok_or(ApprovalFault::NoKey(id))?;
         let now = self.0.clock.now();
         let draft = Draft::new("vote-key.revoked", person.name.clone(), id.to_string())
+            .tenant(&person.home())
             .body(serde_json::json!({ "person": key.person, "public_key": key.public_key }));
         self.0
             .ledger

@@ -44,7 +44,7 @@ impl Approvals {
         let _voting = self.0.voting.lock().await;
         let request = match self.pending(id) {
             Some(request) => request,
-            None => return Err(ApprovalFault::Closed(self.get(id).await?.state)),
+            None => return Err(ApprovalFault::Closed(self.get(&permit.caller().reach, id).await?.state)),
         };
         if digest.is_some_and(|digest| digest != request.digest) {
             return Err(ApprovalFault::Stale);
@@ -107,7 +107,7 @@ impl Approvals {
             "stands_for": vote.stands_for.as_ref().map(|other| &other.name),
         });
         let after = self.change(id, |request| request.votes.push(vote)).unwrap_or(request);
-        self.0.events.publish(at, "approval.voted", id.to_string(), body);
+        self.0.events.publish(at, &after.asked.tenant, "approval.voted", id.to_string(), body);
         self.wake(&after);
         Ok(after)
     }
@@ -125,7 +125,7 @@ impl Approvals {
         let _voting = self.0.voting.lock().await;
         let request = match self.pending(id) {
             Some(request) => request,
-            None => return Err(ApprovalFault::Closed(self.get(id).await?.state)),
+            None => return Err(ApprovalFault::Closed(self.get(&permit.caller().reach, id).await?.state)),
         };
         let voter = Arc::clone(&permit.caller().person);
         let person = voter.id.to_string();
@@ -154,8 +154,8 @@ impl Approvals {
             })
             .await?;
         let after = self.change(id, |request| request.votes.retain(|vote| vote.person != person));
-        self.0.events.publish(at, "approval.vote-withdrawn", id.to_string(), serde_json::json!({ "by": voter.name }));
-        let after = after.unwrap_or(request);
+        let (after, body) = (after.unwrap_or(request), serde_json::json!({ "by": voter.name }));
+        self.0.events.publish(at, &after.asked.tenant, "approval.vote-withdrawn", id.to_string(), body);
         self.wake(&after);
         Ok(after)
     }
@@ -183,7 +183,7 @@ impl Approvals {
 
 /// An entry about a request.
 pub(super) fn about(request: &Request, kind: &'static str, actor: &str) -> Draft {
-    let draft = Draft::new(kind, actor, request.id.to_string());
+    let draft = Draft::new(kind, actor, request.id.to_string()).tenant(&request.asked.tenant);
     match request.subject {
         Subject::Command { command, probe } => draft.command(command).probe(probe),
         Subject::Activation { .. } | Subject::Grant { .. } => draft,

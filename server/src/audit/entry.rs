@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::fault::WriteFault;
+use crate::tenant::Tenant;
 
 /// An entry that is about to be written. Its index and time come from the ledger.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +56,13 @@ impl Draft {
     #[must_use]
     pub fn probe(mut self, probe: ProbeId) -> Self {
         self.probe = Some(probe.to_string());
+        self
+    }
+
+    /// Whose it is. What is the default tenant's goes without saying.
+    #[must_use]
+    pub fn tenant(mut self, tenant: &Tenant) -> Self {
+        self.tenant = tenant.said().map(str::to_owned);
         self
     }
 

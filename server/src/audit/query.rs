@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::fault::ReadFault;
 use super::store;
+use crate::tenant::{Reach, Tenant};
 
 /// A page holds this many entries at most, whatever was asked for.
 const LONGEST_PAGE: u32 = 1000;
@@ -18,7 +19,8 @@ pub struct Filter {
     pub kind: Option<String>,
     pub command: Option<String>,
     pub probe: Option<String>,
-    pub tenant: Option<String>,
+    /// Only entries of tenants within it.
+    pub reach: Reach,
     /// From this time on, in UTC milliseconds.
     pub since_ms: Option<i64>,
     /// Up to and with this time, in UTC milliseconds.
@@ -44,6 +46,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whose it is.
+    pub fn tenant(&self) -> Tenant {
+        Tenant::of_column(self.tenant.as_deref())
+    }
+
     /// The `body` that its writer gave it.
     pub fn body(&self) -> Option<Value> {
         let mut entry: Value = serde_json::from_str(self.json.as_deref()?).ok()?;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use legator_engine::DEFAULT_TENANT;
 use legator_engine::tlog::{Hash, Node};
 use serde::Serialize;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
@@ -202,12 +203,15 @@ pub(super) async fn entries(
         (" AND entry.actor = ", &filter.actor),
         (" AND entry.command = ", &filter.command),
         (" AND entry.probe = ", &filter.probe),
-        (" AND entry.tenant = ", &filter.tenant),
     ];
     for (condition, value) in exact {
         if let Some(value) = value {
             select.push(condition).push_bind(value.clone());
         }
+    }
+    if let Some(tenants) = filter.reach.listed() {
+        select.push(" AND coalesce(entry.tenant, ").push_bind(DEFAULT_TENANT);
+        select.push(") IN (SELECT value FROM json_each(").push_bind(tenants).push("))");
     }
     if let Some(kind) = &filter.kind {
         match kind.strip_suffix('.') {

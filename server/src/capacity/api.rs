@@ -48,16 +48,9 @@ impl CapacityApi {
     #[oai(path = "/capacity", method = "get", operation_id = "get_capacity")]
     async fn get(&self, caller: Authenticated) -> Result<Json<CapacityOut>, Problem> {
         self.identity.permit::<ViewCapacity>(&caller.0, Resource::control_plane()).await?;
-        Ok(Json(self.capacity.with(|counts| {
-            CapacityOut {
-                fleet: counts.fleet().into(),
-                probes: counts
-                    .busiest(100)
-                    .into_iter()
-                    .map(|(probe, load)| BusyProbe { probe: probe.to_string(), load: load.into() })
-                    .collect(),
-            }
-        })))
+        let (fleet, busiest) = self.capacity.with(|counts| counts.busiest(&caller.0.reach, 100));
+        let probes = busiest.into_iter().map(|(probe, load)| BusyProbe { probe: probe.to_string(), load: load.into() });
+        Ok(Json(CapacityOut { fleet: fleet.into(), probes: probes.collect() }))
     }
 }
 

@@ -12,6 +12,8 @@ use legator_protocol::{CommandId, Level, ProbeId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::tenant::{Reach, Tenant};
+
 /// Counts who is where. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Capacity(Arc<Inner>);
@@ -36,6 +38,7 @@ pub enum Seat {
 pub struct Guest {
     pub command: CommandId,
     pub probe: ProbeId,
+    pub tenant: Tenant,
     pub tags: BTreeSet<String>,
     pub level: Level,
 }
@@ -54,6 +57,12 @@ pub struct Load {
 pub struct Counts {
     seats: HashMap<CommandId, (Guest, Seat)>,
     probes: HashMap<ProbeId, Load>,
+    tenants: HashMap<Tenant, OfTenant>,
+}
+
+/// What is counted of one tenant: what another does is no reason to wait, and not to be found out.
+#[derive(Default)]
+struct OfTenant {
     tags: HashMap<String, Load>,
     fleet: Load,
 }
@@ -63,9 +72,10 @@ impl Counts {
         self.probes.get(&probe).copied().unwrap_or_default()
     }
 
-    /// The loads of `tags` and of the fleet; `of_tags` and `of_fleet` say how many probes each has, and how many are online.
+    /// The loads of a tenant's `tags` and of its fleet; `of_tags` and `of_fleet` say how many probes each has, and how many are online.
     pub fn groups(
         &self,
+        tenant: &Tenant,
         tags: &BTreeSet<String>,
         of_tags: &HashMap<String, (u32, u32)>,
         of_fleet: (u32, u32),
@@ -77,23 +87,25 @@ impl Counts {
             queued: load.queued,
             running_changes: load.changes,
         };
+        let here = self.tenants.get(tenant);
         let of = |tag: &String| {
-            let load = self.tags.get(tag).copied().unwrap_or_default();
+            let load = here.and_then(|here| here.tags.get(tag)).copied().unwrap_or_default();
             (tag.clone(), group(load, of_tags.get(tag).copied().unwrap_or_default()))
         };
-        (tags.iter().map(of).collect(), group(self.fleet, of_fleet))
+        (tags.iter().map(of).collect(), group(here.map(|here| here.fleet).unwrap_or_default(), of_fleet))
     }
 
-    /// Where each command sits, for showing.
-    pub fn busiest(&self, most: usize) -> Vec<(ProbeId, Load)> {
-        let mut busiest: Vec<_> = self.probes.iter().map(|(probe, load)| (*probe, *load)).collect();
+    /// The load within a reach, and of which probes the most of it is, for showing.
+    pub fn busiest(&self, reach: &Reach, most: usize) -> (Load, Vec<(ProbeId, Load)>) {
+        let (mut all, mut probes) = (Load::default(), HashMap::<ProbeId, Load>::new());
+        for (guest, seat) in self.seats.values().filter(|(guest, _)| reach.covers(&guest.tenant, &guest.tags)) {
+            all.step(guest, *seat, |n| *n += 1);
+            probes.entry(guest.probe).or_default().step(guest, *seat, |n| *n += 1);
+        }
+        let mut busiest: Vec<_> = probes.into_iter().collect();
         busiest.sort_by_key(|(probe, load)| (std::cmp::Reverse(load.running + load.queued), *probe));
         busiest.truncate(most);
-        busiest
-    }
-
-    pub fn fleet(&self) -> Load {
-        self.fleet
+        (all, busiest)
     }
 
     /// Gives `guest` a seat, in place of the one that it may have.
@@ -114,29 +126,36 @@ impl Counts {
         if self.probes.get(&guest.probe) == Some(&Load::default()) {
             self.probes.remove(&guest.probe);
         }
-        for tag in &guest.tags {
-            if self.tags.get(tag) == Some(&Load::default()) {
-                self.tags.remove(tag);
+        if let Some(here) = self.tenants.get_mut(&guest.tenant) {
+            for tag in &guest.tags {
+                if here.tags.get(tag) == Some(&Load::default()) {
+                    here.tags.remove(tag);
+                }
             }
         }
         true
     }
 
     fn count(&mut self, guest: &Guest, seat: Seat, step: impl Fn(&mut u32)) {
-        let change = guest.level >= Level::Remediate;
-        let one = |load: &mut Load| match seat {
+        self.probes.entry(guest.probe).or_default().step(guest, seat, &step);
+        let here = self.tenants.entry(guest.tenant.clone()).or_default();
+        here.fleet.step(guest, seat, &step);
+        for tag in &guest.tags {
+            here.tags.entry(tag.clone()).or_default().step(guest, seat, &step);
+        }
+    }
+}
+
+impl Load {
+    fn step(&mut self, guest: &Guest, seat: Seat, step: impl Fn(&mut u32)) {
+        match seat {
             Seat::Running => {
-                step(&mut load.running);
-                if change {
-                    step(&mut load.changes);
+                step(&mut self.running);
+                if guest.level >= Level::Remediate {
+                    step(&mut self.changes);
                 }
             }
-            Seat::Queued => step(&mut load.queued),
-        };
-        one(self.probes.entry(guest.probe).or_default());
-        one(&mut self.fleet);
-        for tag in &guest.tags {
-            one(self.tags.entry(tag.clone()).or_default());
+            Seat::Queued => step(&mut self.queued),
         }
     }
 }
@@ -171,7 +190,8 @@ mod tests {
 
     fn guest(n: u128, level: Level) -> Guest {
         let tags = BTreeSet::from(["web".to_owned()]);
-        Guest { command: CommandId::born(1, n), probe: ProbeId::born(1, 1), tags, level }
+        let (command, probe, tenant) = (CommandId::born(1, n), ProbeId::born(1, 1), Tenant::default());
+        Guest { command, probe, tenant, tags, level }
     }
 
     #[test]
@@ -182,13 +202,14 @@ mod tests {
         counts.seat(guest(3, Level::Remediate), Seat::Queued);
         assert_eq!(counts.probe(ProbeId::born(1, 1)), Load { running: 2, queued: 1, changes: 1 });
         counts.seat(guest(3, Level::Remediate), Seat::Running);
-        assert_eq!(counts.fleet(), Load { running: 3, queued: 0, changes: 2 });
+        let fleet = |counts: &Counts| counts.busiest(&Reach::everything(), 9).0;
+        assert_eq!(fleet(&counts), Load { running: 3, queued: 0, changes: 2 });
         for n in 1..=3 {
             assert!(counts.leave(CommandId::born(1, n)));
             assert!(!counts.leave(CommandId::born(1, n)));
         }
-        assert_eq!(counts.fleet(), Load::default());
-        assert!(counts.probes.is_empty() && counts.tags.is_empty());
+        assert_eq!(fleet(&counts), Load::default());
+        assert!(counts.probes.is_empty() && counts.tenants[&Tenant::default()].tags.is_empty());
     }
 
     #[test]
@@ -197,9 +218,24 @@ mod tests {
         counts.seat(guest(1, Level::Destroy), Seat::Running);
         let of_tags = HashMap::from([("web".to_owned(), (5, 4))]);
         let tags = BTreeSet::from(["web".to_owned(), "db".to_owned()]);
-        let (groups, fleet) = counts.groups(&tags, &of_tags, (9, 8));
+        let (groups, fleet) = counts.groups(&Tenant::default(), &tags, &of_tags, (9, 8));
         assert_eq!((groups["web"].probes, groups["web"].running_changes), (5, 1));
         assert_eq!((groups["db"].probes, groups["db"].running), (0, 0));
         assert_eq!((fleet.probes, fleet.online, fleet.running), (9, 8, 1));
+    }
+
+    #[test]
+    fn what_one_tenant_does_is_no_load_of_another() {
+        let mut counts = Counts::default();
+        let blue = Tenant::named("blue");
+        counts.seat(Guest { tenant: blue.clone(), ..guest(1, Level::Destroy) }, Seat::Running);
+        let tags = BTreeSet::from(["web".to_owned()]);
+        let running = |tenant: &Tenant| {
+            let (groups, fleet) = counts.groups(tenant, &tags, &HashMap::new(), (0, 0));
+            (groups["web"].running, fleet.running)
+        };
+        assert_eq!((running(&blue), running(&Tenant::default())), ((1, 1), (0, 0)));
+        let of = |tenant: Tenant| counts.busiest(&Reach::of(Some([tenant].into()), BTreeSet::new()), 9);
+        assert_eq!((of(blue).1.len(), of(Tenant::default()).1.len()), (1, 0));
     }
 }

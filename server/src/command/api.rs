@@ -1,5 +1,7 @@
 //! Commands: asking, watching, canceling, and reading back why.
 
+mod group;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use sha2::{Digest as _, Sha256};
 
+use self::group::{AskSeveral, GroupForecast, GroupOut};
 use super::store::Query as Narrow;
 use super::{CommandFault, CommandRow, Idempotency, Intent, Output, Receipt, Road, State, hear};
 use crate::error::{Problem, at, json};
@@ -60,6 +63,9 @@ pub struct CommandOut {
     id: String,
     probe: String,
     probe_name: String,
+    /// Whose it is; absent for the default tenant.
+    #[oai(skip_serializing_if_is_none)]
+    tenant: Option<String>,
     /// `held`, `queued`, `dispatched`, `running`, or how it ended: `denied`, `expired`, `canceled`, `succeeded`,
     /// `failed`, `timed_out`, `refused`, `lost`.
     state: String,
@@ -116,27 +122,6 @@ pub struct CommandPage {
     /// Give it as `cursor` to go on.
     #[oai(skip_serializing_if_is_none)]
     next_cursor: Option<String>,
-}
-
-/// What became of one ask to many probes: one command a probe, each decided by itself.
-#[derive(Object)]
-pub struct GroupOut {
-    group: String,
-    total: usize,
-    /// How many commands are in each state.
-    counts: BTreeMap<String, usize>,
-    results: Vec<GroupResult>,
-}
-
-#[derive(Object)]
-pub struct GroupResult {
-    command: String,
-    probe: String,
-    probe_name: String,
-    state: String,
-    summary: String,
-    #[oai(skip_serializing_if_is_none)]
-    approval: Option<String>,
 }
 
 /// What would be decided.
@@ -242,7 +227,7 @@ impl CommandApi {
         idempotency_key: Header<Option<String>>,
         body: Json<Ask>,
     ) -> Result<Asked, Problem> {
-        let probe = self.fleet.find(&id.0)?;
+        let probe = self.fleet.find(&caller.0.reach, &id.0)?;
         let intent = intent(&caller.0, body.0, idempotency_key.0, &probe.id.to_string())?;
         let receipt = self.road.ask(intent, probe).await?;
         if matches!(receipt.decision.outcome, Outcome::Deny) && receipt.state == State::Denied {
@@ -254,7 +239,7 @@ impl CommandApi {
         }
         // What was dispatched at once is not judged again, so its decision is at hand.
         let at_hand = (receipt.state == State::Dispatched && !receipt.repeated).then(|| Arc::clone(&receipt.decision));
-        let mut command = self.out(receipt.command, wait, at_hand).await?;
+        let mut command = self.out(&caller.0, receipt.command, wait, at_hand).await?;
         command.repeated = receipt.repeated;
         Ok(if command.ended { Asked::Ended(Json(command)) } else { Asked::Open(Json(command)) })
     }
@@ -267,7 +252,7 @@ impl CommandApi {
         id: Path<String>,
         body: Json<Ask>,
     ) -> Result<Json<Simulated>, Problem> {
-        let probe = self.fleet.find(&id.0)?;
+        let probe = self.fleet.find(&caller.0.reach, &id.0)?;
         self.identity.permit::<SimulateCommand>(&caller.0, self.resource(&probe)).await?;
         let intent = intent(&caller.0, body.0, None, "")?;
         let line = intent.spec.line();
@@ -289,29 +274,27 @@ impl CommandApi {
         tag: Path<String>,
         body: Json<Ask>,
     ) -> Result<Json<GroupOut>, Problem> {
-        let probes = self.fleet.tagged(&tag.0);
+        let probes = self.fleet.tagged(&caller.0.reach, &tag.0);
         if probes.is_empty() {
             return Err(Problem::not_found("probe with the tag", &tag.0));
         }
-        let intent = intent(&caller.0, body.0, None, "")?;
-        let names: BTreeMap<_, _> = probes.iter().map(|probe| (probe.id, Arc::clone(probe))).collect();
-        let (group, receipts) = self.road.ask_all(intent, probes).await?;
-        let mut counts = BTreeMap::new();
-        for receipt in &receipts {
-            *counts.entry(receipt.state.as_str().to_owned()).or_default() += 1;
-        }
-        let mut results = Vec::with_capacity(receipts.len());
-        for (receipt, probe) in receipts.iter().zip(names_in_order(&names, &receipts)) {
-            results.push(GroupResult {
-                command: receipt.command.to_string(),
-                probe: probe.id.to_string(),
-                probe_name: probe.name.clone(),
-                state: receipt.state.as_str().to_owned(),
-                summary: receipt.decision.rationale.summary.clone(),
-                approval: receipt.approval.map(|approval| approval.to_string()),
-            });
-        }
-        Ok(Json(GroupOut { group, total: results.len(), counts, results }))
+        self.ask_all(&caller.0, body.0, probes).await
+    }
+
+    /// Asks several probes. Each is decided by itself; one that is not known, and nothing is asked.
+    #[oai(path = "/commands", method = "post", operation_id = "run_command_on_several")]
+    async fn run_on_several(&self, caller: Authenticated, body: Json<AskSeveral>) -> Result<Json<GroupOut>, Problem> {
+        self.ask_several(&caller.0, body.0).await
+    }
+
+    /// Says what would be decided for several probes, without any of it happening.
+    #[oai(path = "/commands/simulate", method = "post", operation_id = "simulate_command_on_several")]
+    async fn simulate_several(
+        &self,
+        caller: Authenticated,
+        body: Json<AskSeveral>,
+    ) -> Result<Json<GroupForecast>, Problem> {
+        self.forecast(&caller.0, body.0).await
     }
 
     /// Lists commands, newest first.
@@ -331,8 +314,9 @@ impl CommandApi {
         });
         let before = cursor.0.map(|cursor| cursor.parse()).transpose();
         let before = before.map_err(|_| Problem::new("invalid", "`cursor` is not one of ours"))?;
-        let probe = probe.0.map(|probe| self.fleet.find(&probe)).transpose()?.map(|probe| probe.id);
-        let narrow = Narrow { state: state.transpose()?, probe, group: group.0, before, limit: limit.0 };
+        let probe = probe.0.map(|probe| self.fleet.find(&caller.0.reach, &probe)).transpose()?.map(|probe| probe.id);
+        let reach = caller.0.reach.clone();
+        let narrow = Narrow { state: state.transpose()?, probe, group: group.0, before, limit: limit.0, reach };
         let rows = self.road.list(&narrow).await?;
         let next_cursor = rows.last().filter(|_| rows.len() == limit.0 as usize).map(|row| row.id.to_string());
         let seen = rows.into_iter().filter(|row| self.sees(&caller.0, row));
@@ -349,14 +333,14 @@ impl CommandApi {
         output: Query<Option<bool>>,
     ) -> Result<Json<CommandOut>, Problem> {
         let id = self.permitted::<ViewCommands>(&caller.0, &id.0).await?.0;
-        Ok(Json(self.out(id, output.0.unwrap_or(false), None).await?))
+        Ok(Json(self.out(&caller.0, id, output.0.unwrap_or(false), None).await?))
     }
 
     /// Every judgement of a command, with the facts that it read.
     #[oai(path = "/commands/:id/explain", method = "get", operation_id = "explain_command")]
     async fn explain(&self, caller: Authenticated, id: Path<String>) -> Result<Json<Explained>, Problem> {
         let (id, _) = self.permitted::<ViewCommands>(&caller.0, &id.0).await?;
-        let row = self.road.get(id).await?;
+        let row = self.road.get(&caller.0.reach, id).await?;
         let decisions = self.road.decisions(id).await?;
         let judgement = |row: &super::DecisionRow| Judgement {
             at: at(row.at),
@@ -399,7 +383,7 @@ impl CommandApi {
         #[oai(default = "fifty", validator(minimum(value = "1"), maximum(value = "500")))] limit: Query<u32>,
     ) -> Result<Json<Replay>, Problem> {
         let (id, _) = self.permitted::<ViewCommands>(&caller.0, &id.0).await?;
-        let ended = self.road.get(id).await?.state.ended();
+        let ended = self.road.get(&caller.0.reach, id).await?.state.ended();
         let mut events = self.road.events(id, after.0, limit.0 + 1).await?;
         let has_more = events.len() > limit.0 as usize;
         events.truncate(limit.0 as usize);
@@ -425,7 +409,11 @@ impl CommandApi {
     fn resource_of(&self, row: &CommandRow) -> Resource {
         match self.fleet.get(row.probe) {
             Some(probe) => self.resource(&probe),
-            None => Resource::Probe(legator_engine::Probe { id: row.probe.to_string(), ..Default::default() }),
+            None => Resource::Probe(legator_engine::Probe {
+                id: row.probe.to_string(),
+                tenant: row.tenant.said().map(str::to_owned),
+                ..Default::default()
+            }),
         }
     }
 
@@ -435,18 +423,19 @@ impl CommandApi {
         id: &str,
     ) -> Result<(CommandId, crate::identity::Permit<A>), Problem> {
         let parsed = id.parse().map_err(|_| Problem::not_found("command", id))?;
-        let row = self.road.get(parsed).await?;
+        let row = self.road.get(&caller.reach, parsed).await?;
         let permit = self.identity.permit::<A>(caller, self.resource_of(&row)).await?;
         Ok((parsed, permit))
     }
 
     async fn out(
         &self,
+        caller: &Caller,
         id: CommandId,
         with_output: bool,
         at_hand: Option<Arc<Decision>>,
     ) -> Result<CommandOut, Problem> {
-        let row = self.road.get(id).await?;
+        let row = self.road.get(&caller.reach, id).await?;
         let decision = match at_hand {
             Some(decision) => Some(decision),
             None => self.road.newest_decision(id).await?.map(|row| Arc::new(row.decision)),
@@ -466,6 +455,7 @@ impl CommandApi {
             id: row.id.to_string(),
             probe: row.probe.to_string(),
             probe_name: row.probe_name,
+            tenant: row.tenant.said().map(str::to_owned),
             state: row.state.as_str().to_owned(),
             ended: row.state.ended(),
             line: row.line,
@@ -491,13 +481,6 @@ impl CommandApi {
             repeated: false,
         }
     }
-}
-
-fn names_in_order<'a>(
-    probes: &'a BTreeMap<legator_protocol::ProbeId, Arc<Probe>>,
-    receipts: &'a [Receipt],
-) -> impl Iterator<Item = &'a Arc<Probe>> {
-    receipts.iter().filter_map(|receipt| probes.get(&receipt.probe))
 }
 
 /// What a caller's body comes to. The caller never says who they are, what the command is, or who approved it.

@@ -56,6 +56,7 @@ impl Road {
         let draft = Draft::new("command.cancel_requested", actor, open.proposal.probe.name.clone())
             .command(id)
             .probe(open.probe())
+            .tenant(&open.proposal.probe.tenant)
             .body(serde_json::json!({ "reason": reason }));
         let text = reason.to_owned();
         let written = self
@@ -109,6 +110,7 @@ impl Road {
         let draft = Draft::new("command.settled", actor, open.proposal.probe.name.clone())
             .command(id)
             .probe(open.probe())
+            .tenant(&open.proposal.probe.tenant)
             .body(serde_json::json!({ "state": state.as_str(), "reason": reason }));
         let written = self
             .0

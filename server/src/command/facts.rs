@@ -9,7 +9,7 @@ use super::stages::{Intent, Judged, Proposal, Texts, order};
 use super::{CommandFault, Road};
 use crate::approvals::BreakAbout;
 use crate::capacity::{Counts, Guest, Seat};
-use crate::fleet::{Probe, percent};
+use crate::fleet::{Census, Probe, percent};
 use crate::telemetry::By;
 
 /// The longest that a command may wait before it starts.
@@ -123,7 +123,7 @@ impl Road {
             probe: probe.id,
             probe_name: probe.name.clone(),
             tags: probe.tags.clone(),
-            tenant: probe.tenant.clone(),
+            tenant: probe.tenant.said().map(str::to_owned),
             level: level_of(decision),
             line: proposal.texts.line.clone(),
             person: principal.id.clone(),
@@ -183,19 +183,20 @@ impl Road {
             at_ms: now.max(0).cast_unsigned(),
             principal: self.principal_now(&proposal.intent.principal),
             ask: Ask::Command(proposal.intent.spec.clone()),
-            resource: probe.resource(standing.status),
+            resource: self.0.identity.placed(probe.resource(standing.status)),
             context: self.context_now(proposal),
             capacity: Some(self.capacity_of(&probe, &standing, counts, now)),
         }
     }
 
-    /// The principal as they are now: a role that was taken away while the command waited no longer counts.
+    /// The principal as they are now: a role or a grant that was taken away while the command waited no longer counts.
     fn principal_now(&self, then: &Principal) -> Principal {
         let mut now = then.clone();
         match self.0.identity.person(&then.id) {
             Some(person) => {
                 now.roles.clone_from(&person.roles);
                 now.groups.clone_from(&person.groups);
+                now.grants = person.principal().grants;
             }
             None => {
                 now.roles.clear();
@@ -229,7 +230,9 @@ impl Road {
 
     fn capacity_of(&self, probe: &Probe, standing: &crate::fleet::Standing, counts: &Counts, now: i64) -> Capacity {
         let census = self.0.fleet.census();
-        let (tags, fleet) = counts.groups(&probe.tags, &census.tags, census.fleet);
+        let nobody = Census::default();
+        let census = census.get(&probe.tenant).unwrap_or(&nobody);
+        let (tags, fleet) = counts.groups(&probe.tenant, &probe.tags, &census.tags, census.fleet);
         let here = counts.probe(probe.id);
         let beat = standing.heartbeat.as_ref().filter(|beat| beat.mem_total_bytes > 0);
         let whole = |value: f64| if value.is_finite() { value.clamp(0.0, 1e9) as u64 } else { 0 };
@@ -276,5 +279,6 @@ pub(super) fn level_of(decision: &Decision) -> Level {
 }
 
 pub(super) fn guest(proposal: &Proposal, level: Level) -> Guest {
-    Guest { command: proposal.id, probe: proposal.probe.id, tags: proposal.probe.tags.clone(), level }
+    let probe = &proposal.probe;
+    Guest { command: proposal.id, probe: probe.id, tenant: probe.tenant.clone(), tags: probe.tags.clone(), level }
 }

@@ -31,7 +31,8 @@ impl Road {
         let event = rows::Event::new(command, seq, now, "started", &body);
         let draft = Draft::new("command.started", probe.to_string(), open.proposal.probe.name.clone())
             .command(command)
-            .probe(probe);
+            .probe(probe)
+            .tenant(&open.proposal.probe.tenant);
         crate::fault::point("hear.accepted");
         let road = self.clone();
         let write = move |batch: &mut Batch| {
@@ -142,6 +143,7 @@ impl Road {
         let draft = Draft::new("command.settled", probe.to_string(), open.proposal.probe.name.clone())
             .command(command)
             .probe(probe)
+            .tenant(&open.proposal.probe.tenant)
             .body(with_state(state, &ended));
         crate::fault::point("hear.settling");
         let road = self.clone();
@@ -189,6 +191,7 @@ impl Road {
             let draft = Draft::new("command.found", probe.to_string(), row.probe_name)
                 .command(command)
                 .probe(probe)
+                .tenant(&row.tenant)
                 .body(with_state(state, &ended));
             let written = self.0.ledger.write(now, move |batch| {
                 Box::pin(async move {
@@ -221,6 +224,7 @@ impl Road {
         self.0.metrics.bad_frames.get_or_create(&By { name: "misaddressed" }).inc();
         let draft = Draft::new("frame.misaddressed", probe.to_string(), command.to_string())
             .probe(probe)
+            .tenant(&self.0.fleet.get(probe).map(|probe| probe.tenant.clone()).unwrap_or_default())
             .body(serde_json::json!({ "what": what }));
         if let Err(fault) = self.0.ledger.append(self.0.clock.now(), draft).await {
             tracing::error!(%fault, "a misaddressed frame could not be recorded");

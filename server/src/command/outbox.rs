@@ -175,7 +175,7 @@ fn removed(row: &store::CommandRow) -> Probe {
         machine_id: String::new(),
         tags: std::collections::BTreeSet::new(),
         site: None,
-        tenant: None,
+        tenant: row.tenant.clone(),
         ceiling: legator_protocol::Level::Observe,
         floor: None,
         inventory: None,

@@ -204,6 +204,7 @@ impl Road {
         let draft = Draft::new("command.decided", actor(proposal), proposal.probe.name.clone())
             .command(proposal.id)
             .probe(proposal.probe.id)
+            .tenant(&proposal.probe.tenant)
             .body(DecidedBody {
                 line: &proposal.texts.line,
                 spec: &proposal.intent.spec,
@@ -275,7 +276,7 @@ impl Road {
             "state": state.as_str(), "probe": proposal.probe.id, "probe_name": proposal.probe.name,
             "line": proposal.texts.line,
         });
-        self.0.events.publish(self.0.clock.now(), "command", proposal.id.to_string(), body);
+        self.0.events.publish(self.0.clock.now(), &proposal.probe.tenant, "command", proposal.id.to_string(), body);
         self.0.metrics.commands_open.set(i64::try_from(self.0.open.lock().len()).unwrap_or(i64::MAX));
     }
 

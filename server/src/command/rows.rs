@@ -64,7 +64,12 @@ impl NewRow {
                 (principal, &intent.principal.id, spec, line, context),
                 (&proposal.group, idempotency.map(|key| &key.key), idempotency.map(|key| &key.body_digest)),
                 (revision, digest, approval, proposal.created_at, proposal.expires_at),
-                (state.ended().then_some(proposal.created_at), order, order.map(|_| at)),
+                (
+                    state.ended().then_some(proposal.created_at),
+                    order,
+                    order.map(|_| at),
+                    proposal.probe.tenant.as_str(),
+                ),
             ),
         )
     }

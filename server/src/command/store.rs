@@ -10,13 +10,14 @@ use super::judgements::{Judgement, Stretch};
 use super::life::State;
 use crate::audit::Bulk;
 use crate::db::{Db, DbFault};
+use crate::tenant::{Reach, Tenant};
 
 /// Its long texts lie in the heap; `sealable` may be absent.
 pub static INSERT_COMMAND: Bulk = Bulk {
     rank: 0,
     sql: "\
 INSERT INTO command_command (id, probe, probe_name, state, level, principal, principal_id, spec, line, context, \
-group_id, idem_key, idem_digest, revision, digest, approval, created_at, expires_at, ended_at, sealable, dispatched_at) \
+group_id, idem_key, idem_digest, revision, digest, approval, created_at, expires_at, ended_at, sealable, dispatched_at, tenant) \
 SELECT value->>'$[0][0]', value->>'$[0][1]', value->>'$[0][2]', value->>'$[0][3]', value->>'$[0][4]', \
 CAST(substr({heap}, value->>'$[1][0][0]', value->>'$[1][0][1]') AS TEXT), value->>'$[1][1]', \
 CAST(substr({heap}, value->>'$[1][2][0]', value->>'$[1][2][1]') AS TEXT), \
@@ -24,7 +25,7 @@ CAST(substr({heap}, value->>'$[1][3][0]', value->>'$[1][3][1]') AS TEXT), \
 CAST(substr({heap}, value->>'$[1][4][0]', value->>'$[1][4][1]') AS TEXT), \
 value->>'$[2][0]', value->>'$[2][1]', value->>'$[2][2]', \
 value->>'$[3][0]', value->>'$[3][1]', value->>'$[3][2]', value->>'$[3][3]', value->>'$[3][4]', \
-value->>'$[4][0]', CAST(substr({heap}, value->>'$[4][1][0]', value->>'$[4][1][1]') AS TEXT), value->>'$[4][2]' \
+value->>'$[4][0]', CAST(substr({heap}, value->>'$[4][1][0]', value->>'$[4][1][1]') AS TEXT), value->>'$[4][2]', value->>'$[4][3]' \
 FROM json_each({rows})",
 };
 
@@ -107,6 +108,8 @@ pub struct CommandRow {
     pub started_at: Option<i64>,
     pub ended_at: Option<i64>,
     pub ended: Option<serde_json::Value>,
+    /// Whose it is.
+    pub tenant: Tenant,
 }
 
 /// One of its judgements.
@@ -137,6 +140,8 @@ pub struct Query {
     pub group: Option<String>,
     pub before: Option<CommandId>,
     pub limit: u32,
+    /// Only commands of tenants within it.
+    pub reach: Reach,
 }
 
 macro_rules! commands {
@@ -144,7 +149,7 @@ macro_rules! commands {
         concat!(
             "SELECT id, probe, probe_name, state, level, principal, spec, line, context, group_id, idem_digest, ",
             "revision, digest, approval, sealable, cancel, created_at, expires_at, dispatched_at, started_at, ",
-            "ended_at, ended FROM command_command ",
+            "ended_at, ended, tenant FROM command_command ",
             $tail
         )
     };
@@ -158,13 +163,15 @@ pub async fn get(db: &Db, id: CommandId) -> Result<Option<CommandRow>, DbFault> 
 pub async fn list(db: &Db, query: &Query) -> Result<Vec<CommandRow>, DbFault> {
     let rows = sqlx::query(commands!(
         "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR probe = ?2) AND (?3 IS NULL OR group_id = ?3) \
-         AND (?4 IS NULL OR id < ?4) ORDER BY id DESC LIMIT ?5"
+         AND (?4 IS NULL OR id < ?4) AND (?6 IS NULL OR tenant IN (SELECT value FROM json_each(?6))) \
+         ORDER BY id DESC LIMIT ?5"
     ))
     .bind(query.state.map(State::as_str))
     .bind(query.probe.map(|probe| probe.to_string()))
     .bind(&query.group)
     .bind(query.before.map(|before| before.to_string()))
     .bind(query.limit)
+    .bind(query.reach.listed())
     .fetch_all(db.reads())
     .await?;
     rows.iter().map(command).collect()
@@ -273,6 +280,7 @@ fn command(row: &SqliteRow) -> Result<CommandRow, DbFault> {
         started_at: row.try_get(19)?,
         ended_at: row.try_get(20)?,
         ended: DbFault::column("command_command.ended", ended.map(serde_json::from_str).transpose())?,
+        tenant: Tenant::named(row.try_get(22)?),
     })
 }
 

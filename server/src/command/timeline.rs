@@ -12,6 +12,7 @@ use super::life::{State, Tick};
 use super::stages::Intent;
 use super::store::{self, CommandRow, DecisionRow, EventRow, Query};
 use super::{CommandFault, Receipt, Road};
+use crate::tenant::Reach;
 
 /// How many events are read at once.
 const PAGE: u32 = 500;
@@ -38,8 +39,13 @@ impl Drop for Answering {
 }
 
 impl Road {
-    pub async fn get(&self, id: CommandId) -> Result<CommandRow, CommandFault> {
-        store::get(&self.0.db, id).await?.ok_or(CommandFault::NoCommand(id))
+    /// A command within a reach. One beyond it is as unknown as none.
+    pub async fn get(&self, reach: &Reach, id: CommandId) -> Result<CommandRow, CommandFault> {
+        let row = store::get(&self.0.db, id).await?.filter(|row| {
+            let tags = self.0.fleet.get(row.probe).map(|probe| probe.tags.clone()).unwrap_or_default();
+            reach.covers(&row.tenant, &tags)
+        });
+        row.ok_or(CommandFault::NoCommand(id))
     }
 
     pub async fn list(&self, query: &Query) -> Result<Vec<CommandRow>, CommandFault> {

@@ -18,7 +18,14 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (8, "activation_approvals", include_str!("../../migrations/0008_activation_approvals.sql")),
     (10, "replay", include_str!("../../migrations/0010_replay.sql")),
     (20, "sign_in", include_str!("../../migrations/0020_sign_in.sql")),
+    (30, "outside_identity", include_str!("../../migrations/0030_outside_identity.sql")),
+    (31, "passkeys", include_str!("../../migrations/0031_passkeys.sql")),
     (40, "votes", include_str!("../../migrations/0040_votes.sql")),
+    (50, "tenants", include_str!("../../migrations/0050_tenants.sql")),
+    (51, "fleet_tenants", include_str!("../../migrations/0051_fleet_tenants.sql")),
+    (52, "command_tenants", include_str!("../../migrations/0052_command_tenants.sql")),
+    (53, "approval_tenants", include_str!("../../migrations/0053_approval_tenants.sql")),
+    (54, "audit_tenants", include_str!("../../migrations/0054_audit_tenants.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -16,6 +16,7 @@ use super::{Enrollment, Filter, Fleet, FleetFault, NewToken, Probe, Standing, To
 use crate::error::{Problem, at};
 use crate::identity::api::{Authenticated, Created, Done};
 use crate::identity::{Caller, Identity, ManageProbe, ManageTokens, Permit, ViewFleet};
+use crate::tenant::{Reach, Tenant};
 use crate::vault::Secret;
 
 #[derive(Tags)]
@@ -41,6 +42,9 @@ pub struct ProbeOut {
     tags: Vec<String>,
     #[oai(skip_serializing_if_is_none)]
     site: Option<String>,
+    /// Whose it is; absent for the default tenant.
+    #[oai(skip_serializing_if_is_none)]
+    tenant: Option<String>,
     /// The most that this probe is asked for.
     ceiling: String,
     /// What the host itself forbids.
@@ -143,6 +147,8 @@ pub struct TokenAsk {
     #[oai(default)]
     tags: Vec<String>,
     site: Option<String>,
+    /// Whose the probes are that enroll with it: a tenant that you reach. Yours, if absent.
+    tenant: Option<String>,
     /// Only this probe (id or name) may enroll again with it.
     probe: Option<String>,
     /// How often it can be used; `null` for any number. Once, if absent.
@@ -169,6 +175,9 @@ pub struct TokenOut {
     tags: Vec<String>,
     #[oai(skip_serializing_if_is_none)]
     site: Option<String>,
+    /// Absent for the default tenant.
+    #[oai(skip_serializing_if_is_none)]
+    tenant: Option<String>,
     #[oai(skip_serializing_if_is_none)]
     probe: Option<String>,
     #[oai(skip_serializing_if_is_none)]
@@ -314,7 +323,7 @@ impl FleetApi {
     /// How many probes stand how.
     #[oai(path = "/fleet/summary", method = "get", tag = "Room::Fleet", operation_id = "get_fleet_summary")]
     async fn summary(&self, caller: Authenticated) -> Result<Json<SummaryOut>, Problem> {
-        let summary = self.fleet.summary(&Filter::default(), |probe| self.sees(&caller.0, probe));
+        let summary = self.fleet.summary(&caller.0.reach, &Filter::default(), |probe| self.sees(&caller.0, probe));
         let counts = super::Status::ALL.map(|status| {
             let status = status.as_str();
             (status.to_owned(), summary.by_status.get(status).copied().unwrap_or_default())
@@ -331,7 +340,7 @@ impl FleetApi {
         status: Query<Option<String>>,
     ) -> Result<Json<InventoryOut>, Problem> {
         let filter = Filter { tag: tag.0, status: status.0, ..Filter::default() };
-        let summary = self.fleet.summary(&filter, |probe| self.sees(&caller.0, probe));
+        let summary = self.fleet.summary(&caller.0.reach, &filter, |probe| self.sees(&caller.0, probe));
         let probes = self.shown(&caller.0, &filter);
         let online = ["online", "degraded"].map(|status| summary.by_status.get(status).copied().unwrap_or_default());
         Ok(Json(InventoryOut {
@@ -365,7 +374,7 @@ impl FleetApi {
     /// How many probes have each tag.
     #[oai(path = "/fleet/tags", method = "get", tag = "Room::Fleet", operation_id = "list_tags")]
     async fn tags(&self, caller: Authenticated) -> Result<Json<TagsOut>, Problem> {
-        let summary = self.fleet.summary(&Filter::default(), |probe| self.sees(&caller.0, probe));
+        let summary = self.fleet.summary(&caller.0.reach, &Filter::default(), |probe| self.sees(&caller.0, probe));
         Ok(Json(TagsOut { tags: summary.by_tag }))
     }
 
@@ -389,10 +398,17 @@ impl FleetApi {
     #[oai(path = "/tokens", method = "post", tag = "Room::Enrollment", operation_id = "create_token")]
     async fn mint(&self, caller: Authenticated, body: Json<TokenAsk>) -> Result<Created<MintedToken>, Problem> {
         let permit = self.identity.permit::<ManageTokens>(&caller.0, Resource::control_plane()).await?;
-        let TokenAsk { name, tags, site, probe, max_uses, ttl_s } = body.0;
-        let probe = probe.map(|probe| self.fleet.find(&probe)).transpose()?.map(|probe| probe.id);
+        let TokenAsk { name, tags, site, tenant, probe, max_uses, ttl_s } = body.0;
+        let reach = &permit.caller().reach;
+        let probe = probe.map(|probe| self.fleet.find(reach, &probe)).transpose()?;
+        let tenant = match (tenant, &probe) {
+            (Some(name), _) => self.identity.tenant(reach, &name)?.tenant.clone(),
+            (None, Some(probe)) => probe.tenant.clone(),
+            (None, None) => self.own_tenant(reach)?,
+        };
+        let probe = probe.map(|probe| probe.id);
         let ttl_ms = ttl_s.saturating_mul(1000);
-        let new = NewToken { name, tags: BTreeSet::from_iter(tags), site, probe, max_uses, ttl_ms };
+        let new = NewToken { name, tags: BTreeSet::from_iter(tags), site, tenant, probe, max_uses, ttl_ms };
         let (token, text) = self.fleet.mint_token(permit, new).await?;
         Ok(Created::Created(Json(MintedToken { record: (&token).into(), token: text.expose().clone() })))
     }
@@ -430,12 +446,21 @@ impl FleetApi {
         probe.resource(self.fleet.standing(probe.id).status)
     }
 
+    /// The tenant that is meant where none is said.
+    fn own_tenant(&self, reach: &Reach) -> Result<Tenant, Problem> {
+        match reach.only() {
+            Some(only) => Ok(only.clone()),
+            None if reach.has(&Tenant::default()) => Ok(Tenant::default()),
+            None => Err(Problem::new("invalid", "say with `tenant` whose the probes are; you reach several tenants")),
+        }
+    }
+
     fn sees(&self, caller: &Caller, probe: &Probe) -> bool {
         self.identity.may::<ViewFleet>(caller, self.resource(probe))
     }
 
     fn shown(&self, caller: &Caller, filter: &Filter) -> Vec<(Arc<Probe>, Standing)> {
-        self.fleet.list(filter).into_iter().filter(|(probe, _)| self.sees(caller, probe)).collect()
+        self.fleet.list(&caller.reach, filter).into_iter().filter(|(probe, _)| self.sees(caller, probe)).collect()
     }
 
     async fn find<A: crate::identity::Act>(
@@ -443,7 +468,7 @@ impl FleetApi {
         caller: &Caller,
         id: &str,
     ) -> Result<(Arc<Probe>, Permit<A>), Problem> {
-        let probe = self.fleet.find(id)?;
+        let probe = self.fleet.find(&caller.reach, id)?;
         let permit = self.identity.permit::<A>(caller, self.resource(&probe)).await?;
         Ok((probe, permit))
     }
@@ -461,6 +486,7 @@ fn out((probe, standing): &(Arc<Probe>, Standing)) -> ProbeOut {
         status: standing.status.as_str().to_owned(),
         tags: probe.tags.iter().cloned().collect(),
         site: probe.site.clone(),
+        tenant: probe.tenant.said().map(str::to_owned),
         ceiling: probe.ceiling.to_string(),
         floor: probe.floor.clone(),
         health: HealthOut { score: standing.health.score, warnings: standing.health.warnings.clone() },
@@ -489,6 +515,7 @@ impl From<&Token> for TokenOut {
             name: token.name.clone(),
             tags: token.tags.iter().cloned().collect(),
             site: token.site.clone(),
+            tenant: token.tenant.said().map(str::to_owned),
             probe: token.probe.map(|probe| probe.to_string()),
             max_uses: token.max_uses,
             uses: token.uses,
@@ -507,6 +534,7 @@ impl From<FleetFault> for Problem {
             FleetFault::NoProbe(_) => {
                 Problem::new("not-found", detail).help("`legatorctl probes` lists what is enrolled")
             }
+            FleetFault::Ambiguous(_) => Problem::new("conflict", detail).help("say which with its id or `?tenant=`"),
             FleetFault::NoToken(_) => Problem::new("not-found", detail),
             FleetFault::BadToken => Problem::new("bad-token", detail).help("make one with `legatorctl tokens create`"),
             FleetFault::KnownMachine { name, .. } => Problem::new("known-machine", detail).help(format!(

@@ -10,6 +10,7 @@ use super::probe::{Entry, Probe, check_tags};
 use super::token::TokenText;
 use super::{Fleet, FleetFault, store};
 use crate::audit::Draft;
+use crate::tenant::Tenant;
 use crate::vault::Secret;
 
 /// What a machine says of itself when it enrolls.
@@ -49,7 +50,7 @@ impl Fleet {
         let now = self.0.clock.now();
         let token = store::token(&self.0.db, text.id).await?.filter(|token| token.opens_for(&text, now));
         let token = token.ok_or(FleetFault::BadToken)?;
-        let known = self.by_machine(&ask.machine_id);
+        let known = self.by_machine(&token.tenant, &ask.machine_id);
         let again = match (&known, token.probe) {
             (None, None) => None,
             (Some(known), Some(probe)) if known.id == probe => Some(Arc::clone(known)),
@@ -65,7 +66,7 @@ impl Fleet {
         let sealed = self.0.vault.seal(&self.0.clock, &format!("probe key {id}"), &key)?;
         let probe = Probe {
             id,
-            name: again.as_ref().map_or_else(|| self.free_name(&wanted), |probe| probe.name.clone()),
+            name: again.as_ref().map_or_else(|| self.free_name(&token.tenant, &wanted), |probe| probe.name.clone()),
             hostname: ask.hostname,
             os: ask.os,
             arch: ask.arch,
@@ -81,7 +82,8 @@ impl Fleet {
             last_seen_at: None,
         };
         let kind = if again.is_some() { "probe.enrolled_again" } else { "probe.enrolled" };
-        let draft = Draft::new(kind, token.id.to_string(), probe.name.clone()).probe(id).body(serde_json::json!({
+        let draft = Draft::new(kind, token.id.to_string(), probe.name.clone()).probe(id).tenant(&probe.tenant);
+        let draft = draft.body(serde_json::json!({
             "hostname": probe.hostname, "os": probe.os, "arch": probe.arch, "machine_id": probe.machine_id,
             "tags": probe.tags, "token": token.id, "token_by": token.created_by,
         }));
@@ -103,19 +105,22 @@ impl Fleet {
         let entry = Arc::new(Entry::new(probe));
         let probe = entry.probe();
         self.0.probes.write().insert(id, entry);
-        self.publish(kind, id, serde_json::json!({ "name": probe.name }));
+        self.publish(&probe, kind, serde_json::json!({ "name": probe.name }));
         Ok(Enrolled { probe, key: Secret::new(BASE64.encode(key)) })
     }
 
-    fn by_machine(&self, machine_id: &str) -> Option<Arc<Probe>> {
+    /// Within a tenant: that another knows the machine is not to be found out.
+    fn by_machine(&self, tenant: &Tenant, machine_id: &str) -> Option<Arc<Probe>> {
         let probes = self.0.probes.read();
-        probes.values().map(|entry| entry.probe()).find(|probe| probe.machine_id == machine_id)
+        let mut of_tenant = probes.values().map(|entry| entry.probe()).filter(|probe| probe.tenant == *tenant);
+        of_tenant.find(|probe| probe.machine_id == machine_id)
     }
 
     /// `wanted`, or `wanted-2`, `wanted-3`, … if another probe has it.
-    fn free_name(&self, wanted: &str) -> String {
+    fn free_name(&self, tenant: &Tenant, wanted: &str) -> String {
         let probes = self.0.probes.read();
-        let free = |name: &String| !probes.values().any(|entry| entry.probe().name == *name);
+        let taken = |probe: &Probe, name: &String| probe.name == *name && probe.tenant == *tenant;
+        let free = |name: &String| !probes.values().any(|entry| taken(&entry.probe(), name));
         let mut names = std::iter::once(wanted.to_owned()).chain((2u64..).map(|n| format!("{wanted}-{n}")));
         names.find(free).unwrap_or_else(|| wanted.to_owned())
     }

@@ -15,7 +15,7 @@ use legator_protocol::{Heartbeat, Inventory, ProbeId, Ready};
 use parking_lot::{Mutex, RwLock};
 
 pub use self::enroll::{Enrolled, Enrollment};
-pub use self::probe::{Census, Filter, Health, Probe, Standing, Status, percent};
+pub use self::probe::{Census, Censuses, Filter, Health, Probe, Standing, Status, percent};
 pub use self::token::{NewToken, Token};
 
 use self::probe::Entry;
@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::db::{Db, DbFault};
 use crate::events::Events;
 use crate::identity::{ManageProbe, Permit};
+use crate::tenant::Reach;
 use crate::vault::{Vault, VaultFault};
 
 /// Knows every probe. Cheap to clone.
@@ -42,7 +43,7 @@ struct Inner {
     pin: Option<String>,
     probes: RwLock<HashMap<ProbeId, Arc<Entry>>>,
     /// Counted anew when it is older than a second.
-    census: Mutex<(i64, Arc<Census>)>,
+    census: Mutex<(i64, Arc<Censuses>)>,
     /// One enrollment or change of tags at a time.
     changing: tokio::sync::Mutex<()>,
 }
@@ -52,6 +53,8 @@ struct Inner {
 pub enum FleetFault {
     #[error("there is no probe `{0}`")]
     NoProbe(String),
+    #[error("`{0}` is a probe of more than one of your tenants")]
+    Ambiguous(String),
     #[error("there is no token `{0}`")]
     NoToken(String),
     #[error("the enrollment token is unknown, used up, ended or expired")]
@@ -105,12 +108,19 @@ impl Fleet {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// A probe by its id or its name.
-    pub fn find(&self, id_or_name: &str) -> Result<Arc<Probe>, FleetFault> {
+    /// A probe by its id or its name, within a reach. One beyond it is as unknown as none.
+    pub fn find(&self, reach: &Reach, id_or_name: &str) -> Result<Arc<Probe>, FleetFault> {
+        let within = |entry: &Arc<Entry>| Some(entry.probe()).filter(|probe| reach.covers(&probe.tenant, &probe.tags));
         let probes = self.0.probes.read();
-        let by_id = id_or_name.parse().ok().and_then(|id: ProbeId| probes.get(&id));
-        let found = by_id.or_else(|| probes.values().find(|entry| entry.probe().name == id_or_name));
-        found.map(|entry| entry.probe()).ok_or_else(|| FleetFault::NoProbe(id_or_name.chars().take(80).collect()))
+        if let Some(found) = id_or_name.parse().ok().and_then(|id: ProbeId| probes.get(&id)).and_then(within) {
+            return Ok(found);
+        }
+        let mut named = probes.values().filter(|entry| entry.is_named(id_or_name)).filter_map(within);
+        match (named.next(), named.next()) {
+            (Some(found), None) => Ok(found),
+            (Some(_), Some(_)) => Err(FleetFault::Ambiguous(id_or_name.chars().take(80).collect())),
+            (None, _) => Err(FleetFault::NoProbe(id_or_name.chars().take(80).collect())),
+        }
     }
 
     pub fn get(&self, id: ProbeId) -> Option<Arc<Probe>> {
@@ -123,13 +133,15 @@ impl Fleet {
         entry.map_or_else(Standing::default, |entry| entry.standing(self.0.clock.now()))
     }
 
-    /// The probes that `filter` leaves, by name.
-    pub fn list(&self, filter: &Filter) -> Vec<(Arc<Probe>, Standing)> {
+    /// The probes within a reach that `filter` leaves, by name.
+    pub fn list(&self, reach: &Reach, filter: &Filter) -> Vec<(Arc<Probe>, Standing)> {
         let now = self.0.clock.now();
         let probes = self.0.probes.read();
         let mut found: Vec<_> = probes
             .values()
-            .map(|entry| (entry.probe(), entry.standing(now)))
+            .map(|entry| (entry.probe(), entry))
+            .filter(|(probe, _)| reach.covers(&probe.tenant, &probe.tags))
+            .map(|(probe, entry)| (probe, entry.standing(now)))
             .filter(|(probe, standing)| filter.takes(probe, standing))
             .collect();
         drop(probes);
@@ -137,15 +149,15 @@ impl Fleet {
         found
     }
 
-    /// The probes with a tag, by name.
-    pub fn tagged(&self, tag: &str) -> Vec<Arc<Probe>> {
+    /// The probes within a reach that have a tag, by name.
+    pub fn tagged(&self, reach: &Reach, tag: &str) -> Vec<Arc<Probe>> {
         let filter = Filter { tag: Some(tag.to_owned()), ..Filter::default() };
-        self.list(&filter).into_iter().map(|(probe, _)| probe).collect()
+        self.list(reach, &filter).into_iter().map(|(probe, _)| probe).collect()
     }
 
-    pub fn summary(&self, filter: &Filter, shown: impl Fn(&Probe) -> bool) -> Summary {
+    pub fn summary(&self, reach: &Reach, filter: &Filter, shown: impl Fn(&Probe) -> bool) -> Summary {
         let mut summary = Summary::default();
-        for (probe, standing) in self.list(filter).into_iter().filter(|(probe, _)| shown(probe)) {
+        for (probe, standing) in self.list(reach, filter).into_iter().filter(|(probe, _)| shown(probe)) {
             summary.total += 1;
             *summary.by_status.entry(standing.status.as_str()).or_default() += 1;
             *summary.by_os.entry(probe.os.clone()).or_default() += 1;
@@ -160,14 +172,15 @@ impl Fleet {
         summary
     }
 
-    /// How many probes there are and how many of them are online, by tag; at most a second old.
-    pub fn census(&self) -> Arc<Census> {
+    /// How many probes each tenant has and how many of them are online, by tag; at most a second old.
+    pub fn census(&self) -> Arc<Censuses> {
         let now = self.0.clock.now();
         let mut census = self.0.census.lock();
         if census.0 == 0 || now - census.0 > 1_000 {
-            let mut fresh = Census::default();
+            let mut fresh = Censuses::default();
             for entry in self.0.probes.read().values() {
-                fresh.count(&entry.probe(), entry.standing(now).status);
+                let probe = entry.probe();
+                fresh.entry(probe.tenant.clone()).or_default().count(&probe, entry.standing(now).status);
             }
             *census = (now, Arc::new(fresh));
         }
@@ -192,6 +205,7 @@ impl Fleet {
         let before = entry.probe();
         let draft = Draft::new("probe.tagged", permit.caller().person.name.clone(), before.name.clone())
             .probe(id)
+            .tenant(&before.tenant)
             .body(serde_json::json!({ "before": before.tags, "after": tags }));
         let row = tags.clone();
         self.write(move |batch| {
@@ -203,7 +217,7 @@ impl Fleet {
         })
         .await?;
         let after = entry.change(|probe| probe.tags = tags);
-        self.publish("probe.tagged", id, serde_json::json!({ "tags": after.tags }));
+        self.publish(&after, "probe.tagged", serde_json::json!({ "tags": after.tags }));
         Ok(after)
     }
 
@@ -222,6 +236,7 @@ impl Fleet {
         }
         let draft = Draft::new("probe.ceiling_changed", "server", before.name.clone())
             .probe(id)
+            .tenant(&before.tenant)
             .body(serde_json::json!({ "before": before.ceiling, "after": ceiling, "why": why }));
         self.write(move |batch| {
             Box::pin(async move {
@@ -232,7 +247,7 @@ impl Fleet {
         })
         .await?;
         let after = entry.change(|probe| probe.ceiling = ceiling);
-        self.publish("probe.ceiling", id, serde_json::json!({ "ceiling": ceiling }));
+        self.publish(&after, "probe.ceiling", serde_json::json!({ "ceiling": ceiling }));
         Ok(after)
     }
 
@@ -241,7 +256,9 @@ impl Fleet {
         let _changing = self.0.changing.lock().await;
         let probe = self.entry(id)?.probe();
         let at = self.0.clock.now();
-        let draft = Draft::new("probe.removed", permit.caller().person.name.clone(), probe.name.clone()).probe(id);
+        let draft = Draft::new("probe.removed", permit.caller().person.name.clone(), probe.name.clone())
+            .probe(id)
+            .tenant(&probe.tenant);
         self.write(move |batch| {
             Box::pin(async move {
                 store::remove(batch.connection().await?, id, at).await?;
@@ -251,8 +268,35 @@ impl Fleet {
         })
         .await?;
         self.0.probes.write().remove(&id);
-        self.publish("probe.removed", id, serde_json::Value::Null);
+        self.publish(&probe, "probe.removed", serde_json::Value::Null);
         Ok(())
+    }
+
+    /// Seals probes' keys with the key of now, where they are not; gives how many were not.
+    pub async fn reseal(&self) -> Result<usize, FleetFault> {
+        let mut turned = Vec::new();
+        for (id, old) in store::sealed_keys(&self.0.db).await? {
+            if let Some(new) = self.0.vault.renew(&self.0.clock, &format!("probe key {id}"), &old)? {
+                turned.push((id, old, new));
+            }
+        }
+        let n_turned = turned.len();
+        for part in turned.chunks(500) {
+            let part = part.to_vec();
+            self.0
+                .ledger
+                .write(self.0.clock.now(), move |batch| {
+                    Box::pin(async move {
+                        let connection = batch.connection().await?;
+                        for (id, old, new) in &part {
+                            store::reseal(connection, *id, old, new).await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await?;
+        }
+        Ok(n_turned)
     }
 
     /// The probe's sealed key. Only the command room's keyring asks.
@@ -267,6 +311,7 @@ impl Fleet {
         let floor = serde_json::json!({ "level": ready.floor.level, "rules": ready.floor.rules });
         let draft = Draft::new("probe.connected", id.to_string(), entry.probe().name.clone())
             .probe(id)
+            .tenant(&entry.probe().tenant)
             .body(serde_json::json!({ "agent": ready.agent, "clock_ahead_ms": ready.clock_ahead_ms, "floor": floor }));
         let (version, hostname) = (ready.agent.clone(), ready.hostname.clone());
         let row = (version.clone(), hostname.clone(), floor.to_string());
@@ -285,7 +330,7 @@ impl Fleet {
             probe.last_seen_at = Some(now);
         });
         entry.opened(now, ready);
-        self.publish("probe.online", id, serde_json::Value::Null);
+        self.publish(&entry.probe(), "probe.online", serde_json::Value::Null);
         Ok(())
     }
 
@@ -295,9 +340,10 @@ impl Fleet {
         let last_seen = entry.closed();
         let draft = Draft::new("probe.disconnected", id.to_string(), entry.probe().name.clone())
             .probe(id)
+            .tenant(&entry.probe().tenant)
             .body(serde_json::json!({ "why": why }));
         entry.change(|probe| probe.last_seen_at = last_seen.or(probe.last_seen_at));
-        self.publish("probe.offline", id, serde_json::json!({ "why": why }));
+        self.publish(&entry.probe(), "probe.offline", serde_json::json!({ "why": why }));
         self.write(move |batch| {
             Box::pin(async move {
                 store::seen(batch.connection().await?, id, last_seen).await?;
@@ -317,7 +363,7 @@ impl Fleet {
         entry.beat(now, heartbeat);
         let after = entry.standing(now);
         if before != after.status {
-            self.publish("probe.status", id, serde_json::json!({ "status": after.status.as_str() }));
+            self.publish(&entry.probe(), "probe.status", serde_json::json!({ "status": after.status.as_str() }));
         }
     }
 
@@ -336,7 +382,8 @@ impl Fleet {
         }
         let sections = inventory::checked(&inventory).map_err(FleetFault::Invalid)?;
         let digest = inventory.digest.clone();
-        let draft = Draft::new("inventory.updated", id.to_string(), entry.probe().name.clone()).probe(id).body(
+        let draft = Draft::new("inventory.updated", id.to_string(), entry.probe().name.clone()).probe(id);
+        let draft = draft.tenant(&entry.probe().tenant).body(
             serde_json::json!({ "digest": digest, "sections": sections.iter().map(|(name, _)| name).collect::<Vec<_>>() }),
         );
         let full = inventory.base.is_none();
@@ -350,7 +397,7 @@ impl Fleet {
         })
         .await?;
         entry.change(|probe| probe.inventory = Some(inventory.digest));
-        self.publish("probe.inventory", id, serde_json::Value::Null);
+        self.publish(&entry.probe(), "probe.inventory", serde_json::Value::Null);
         Ok(true)
     }
 
@@ -358,8 +405,8 @@ impl Fleet {
         self.0.probes.read().get(&id).cloned().ok_or_else(|| FleetFault::NoProbe(id.to_string()))
     }
 
-    fn publish(&self, topic: &'static str, id: ProbeId, body: serde_json::Value) {
-        self.0.events.publish(self.0.clock.now(), topic, id.to_string(), body);
+    fn publish(&self, probe: &Probe, topic: &'static str, body: serde_json::Value) {
+        self.0.events.publish(self.0.clock.now(), &probe.tenant, topic, probe.id.to_string(), body);
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T, FleetFault>

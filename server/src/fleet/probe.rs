@@ -8,6 +8,8 @@ use legator_engine::Resource;
 use legator_protocol::{Heartbeat, Level, ProbeId, Ready};
 use parking_lot::Mutex;
 
+use crate::tenant::Tenant;
+
 /// Silent for this long is offline.
 pub const SILENT_MS: i64 = 90_000;
 
@@ -26,7 +28,7 @@ pub struct Probe {
     pub machine_id: String,
     pub tags: BTreeSet<String>,
     pub site: Option<String>,
-    pub tenant: Option<String>,
+    pub tenant: Tenant,
     pub ceiling: Level,
     pub floor: Option<serde_json::Value>,
     pub inventory: Option<String>,
@@ -43,7 +45,9 @@ impl Probe {
             hostname: self.hostname.clone(),
             tags: self.tags.clone(),
             site: self.site.clone(),
-            tenant: self.tenant.clone(),
+            // The directory knows its organization: `Identity::placed`.
+            org: None,
+            tenant: self.tenant.said().map(str::to_owned),
             os: self.os.clone(),
             arch: self.arch.clone(),
             status: status.as_str().to_owned(),
@@ -117,12 +121,15 @@ impl Health {
     }
 }
 
-/// How many probes there are, and how many of them are online: of each tag, and of the fleet.
+/// How many probes there are, and how many of them are online: of each tag, and of the tenant's fleet.
 #[derive(Clone, Debug, Default)]
 pub struct Census {
     pub tags: HashMap<String, (u32, u32)>,
     pub fleet: (u32, u32),
 }
+
+/// The census of each tenant: what one has is no fact about another.
+pub type Censuses = HashMap<Tenant, Census>;
 
 impl Census {
     pub(super) fn count(&mut self, probe: &Probe, status: Status) {
@@ -187,6 +194,10 @@ impl Entry {
 
     pub fn probe(&self) -> Arc<Probe> {
         self.probe.load_full()
+    }
+
+    pub fn is_named(&self, name: &str) -> bool {
+        self.probe.load().name == name
     }
 
     pub fn change(&self, change: impl FnOnce(&mut Probe)) -> Arc<Probe> {

@@ -9,6 +9,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::probe::Probe;
 use super::token::Token;
 use crate::db::{Db, DbFault};
+use crate::tenant::{Reach, Tenant};
 
 pub async fn probes(db: &Db) -> Result<Vec<Probe>, DbFault> {
     let rows = sqlx::query(
@@ -32,7 +33,7 @@ pub async fn insert_probe(connection: &mut SqliteConnection, probe: &Probe, key:
     .bind(&probe.machine_id)
     .bind(words(&probe.tags))
     .bind(&probe.site)
-    .bind(&probe.tenant)
+    .bind(probe.tenant.said())
     .bind(probe.ceiling.as_str())
     .bind(key)
     .bind(probe.enrolled_at)
@@ -113,6 +114,23 @@ pub async fn sealed_key(db: &Db, id: ProbeId) -> Result<Option<Vec<u8>>, DbFault
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// Every probe's sealed key.
+pub async fn sealed_keys(db: &Db) -> Result<Vec<(ProbeId, Vec<u8>)>, DbFault> {
+    let rows = sqlx::query("SELECT id, key FROM fleet_probe WHERE removed_at IS NULL").fetch_all(db.reads()).await?;
+    let read = |row: &SqliteRow| {
+        let id: &str = row.try_get(0)?;
+        Ok((DbFault::column("fleet_probe.id", id.parse())?, row.try_get(1)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The same key under another seal, unless it was changed meanwhile.
+pub async fn reseal(connection: &mut SqliteConnection, id: ProbeId, old: &[u8], new: &[u8]) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_probe SET key = ? WHERE id = ? AND key = ?");
+    update.bind(new).bind(id.to_string()).bind(old).execute(connection).await?;
+    Ok(())
+}
+
 pub async fn inventory(db: &Db, id: ProbeId) -> Result<BTreeMap<String, serde_json::Value>, DbFault> {
     let select = sqlx::query("SELECT section, body FROM fleet_inventory WHERE probe = ?");
     let mut sections = BTreeMap::new();
@@ -159,9 +177,12 @@ macro_rules! tokens_where {
     };
 }
 
-pub async fn tokens(db: &Db) -> Result<Vec<Token>, DbFault> {
-    let rows = sqlx::query(tokens_where!("ORDER BY created_at DESC, id DESC LIMIT 1000"));
-    rows.fetch_all(db.reads()).await?.iter().map(token_row).collect()
+pub async fn tokens(db: &Db, reach: &Reach) -> Result<Vec<Token>, DbFault> {
+    let rows = sqlx::query(tokens_where!(
+        "WHERE ?1 IS NULL OR coalesce(tenant, 'default') IN (SELECT value FROM json_each(?1)) \
+         ORDER BY created_at DESC, id DESC LIMIT 1000"
+    ));
+    rows.bind(reach.listed()).fetch_all(db.reads()).await?.iter().map(token_row).collect()
 }
 
 pub async fn token(db: &Db, id: TokenId) -> Result<Option<Token>, DbFault> {
@@ -179,7 +200,7 @@ pub async fn insert_token(connection: &mut SqliteConnection, token: &Token) -> R
     .bind(token.hash.as_slice())
     .bind(words(&token.tags))
     .bind(&token.site)
-    .bind(&token.tenant)
+    .bind(token.tenant.said())
     .bind(token.probe.map(|probe| probe.to_string()))
     .bind(token.max_uses)
     .bind(&token.created_by)
@@ -218,7 +239,7 @@ fn probe(row: &SqliteRow) -> Result<Probe, DbFault> {
         machine_id: row.try_get(6)?,
         tags: DbFault::column("fleet_probe.tags", serde_json::from_str(row.try_get(7)?))?,
         site: row.try_get(8)?,
-        tenant: row.try_get(9)?,
+        tenant: Tenant::of_column(row.try_get(9)?),
         ceiling: DbFault::column("fleet_probe.ceiling", row.try_get::<&str, _>(10)?.parse())?,
         floor: DbFault::column("fleet_probe.floor", floor.map(serde_json::from_str).transpose())?,
         inventory: row.try_get(12)?,
@@ -236,7 +257,7 @@ fn token_row(row: &SqliteRow) -> Result<Token, DbFault> {
         hash: DbFault::column("fleet_token.hash", hash.try_into().map_err(|_| "not 32 bytes"))?,
         tags: DbFault::column("fleet_token.tags", serde_json::from_str(row.try_get(3)?))?,
         site: row.try_get(4)?,
-        tenant: row.try_get(5)?,
+        tenant: Tenant::of_column(row.try_get(5)?),
         probe: DbFault::column("fleet_token.probe", probe.map(str::parse).transpose())?,
         max_uses: row.try_get(7)?,
         uses: row.try_get(8)?,

@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq as _;
 use super::{Fleet, FleetFault, probe, store};
 use crate::audit::Draft;
 use crate::identity::{ManageTokens, Permit};
+use crate::tenant::Tenant;
 use crate::vault::Secret;
 
 /// The longest that a token may live.
@@ -24,7 +25,7 @@ pub struct Token {
     pub(super) hash: [u8; 32],
     pub tags: BTreeSet<String>,
     pub site: Option<String>,
-    pub tenant: Option<String>,
+    pub tenant: Tenant,
     /// Only this probe may enroll again with it.
     pub probe: Option<ProbeId>,
     pub max_uses: Option<i64>,
@@ -52,6 +53,8 @@ pub struct NewToken {
     pub name: String,
     pub tags: BTreeSet<String>,
     pub site: Option<String>,
+    /// Whose the probes are that enroll with it.
+    pub tenant: Tenant,
     pub probe: Option<ProbeId>,
     pub max_uses: Option<i64>,
     pub ttl_ms: i64,
@@ -92,8 +95,10 @@ impl Fleet {
         if new.name.len() > 128 {
             return Err(FleetFault::Invalid("`name` has at most 128 bytes".to_owned()));
         }
-        if let Some(probe) = new.probe {
-            self.entry(probe)?;
+        if let Some(probe) = new.probe
+            && self.entry(probe)?.probe().tenant != new.tenant
+        {
+            return Err(FleetFault::NoProbe(probe.to_string()));
         }
         let (clock, actor) = (&self.0.clock, permit.caller().person.name.clone());
         let secret = clock.secret();
@@ -104,7 +109,7 @@ impl Fleet {
             hash: Sha256::digest(secret).into(),
             tags: new.tags,
             site: new.site,
-            tenant: None,
+            tenant: new.tenant,
             probe: new.probe,
             max_uses: new.max_uses,
             uses: 0,
@@ -117,7 +122,7 @@ impl Fleet {
         let tail = id.trim_start_matches(TokenId::KIND).trim_start_matches('_');
         let pin = self.0.pin.as_deref().unwrap_or("-");
         let text = Secret::new(format!("lgt_{tail}_{}_{pin}", BASE64.encode(secret)));
-        let draft = Draft::new("token.minted", actor, id).body(serde_json::json!({
+        let draft = Draft::new("token.minted", actor, id).tenant(&token.tenant).body(serde_json::json!({
             "name": token.name, "tags": token.tags, "probe": token.probe,
             "max_uses": token.max_uses, "expires_at": token.expires_at,
         }));
@@ -133,15 +138,17 @@ impl Fleet {
         Ok((token, text))
     }
 
-    pub async fn tokens(&self, _: &Permit<ManageTokens>) -> Result<Vec<Token>, FleetFault> {
-        Ok(store::tokens(&self.0.db).await?)
+    pub async fn tokens(&self, permit: &Permit<ManageTokens>) -> Result<Vec<Token>, FleetFault> {
+        Ok(store::tokens(&self.0.db, &permit.caller().reach).await?)
     }
 
     /// Ends a token at once.
     pub async fn revoke_token(&self, permit: Permit<ManageTokens>, id: TokenId) -> Result<(), FleetFault> {
-        store::token(&self.0.db, id).await?.ok_or_else(|| FleetFault::NoToken(id.to_string()))?;
+        let token = store::token(&self.0.db, id).await?.filter(|token| permit.caller().reach.has(&token.tenant));
+        let token = token.ok_or_else(|| FleetFault::NoToken(id.to_string()))?;
         let at = self.0.clock.now();
         let draft = Draft::new("token.revoked", permit.caller().person.name.clone(), id.to_string());
+        let draft = draft.tenant(&token.tenant);
         self.write(move |batch| {
             Box::pin(async move {
                 store::revoke_token(batch.connection().await?, id, at).await?;

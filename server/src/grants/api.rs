@@ -130,7 +130,7 @@ impl GrantsApi {
         self.ahead.identity.permit::<ViewApprovals>(&caller.0, Resource::control_plane()).await?;
         let before = cursor.0.map(|cursor| cursor.parse()).transpose();
         let before = before.map_err(|_| Problem::new("invalid", "`cursor` is not one of ours"))?;
-        let found = self.ahead.approvals.grants(before, limit.0).await?;
+        let found = self.ahead.approvals.grants(&caller.0.reach, before, limit.0).await?;
         let next_cursor = found.last().filter(|_| found.len() == limit.0 as usize).map(|last| last.id.to_string());
         Ok(Json(GrantList { grants: found.into_iter().map(|grant| self.out(grant)).collect(), next_cursor }))
     }
@@ -166,7 +166,7 @@ impl GrantsApi {
     #[oai(path = "/grants/:id", method = "get", operation_id = "get_grant")]
     async fn get(&self, caller: Authenticated, id: Path<String>) -> Result<Json<GrantOut>, Problem> {
         self.ahead.identity.permit::<ViewApprovals>(&caller.0, Resource::control_plane()).await?;
-        let grant = self.ahead.approvals.grant(parse(&id.0)?).await?;
+        let grant = self.ahead.approvals.grant(&caller.0.reach, parse(&id.0)?).await?;
         Ok(Json(self.out(grant)))
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Ahead, Answer, GrantFault, binding, pattern};
 use crate::approvals::{Request, RequestState};
 use crate::identity::IdentityFault;
+use crate::tenant::Reach;
 
 /// Also without a signal: to let what waited too long expire.
 const ROUND: Duration = Duration::from_secs(1);
@@ -40,7 +41,7 @@ impl Ahead {
         if agreed.by.is_empty() {
             return Ok(());
         }
-        let grant = self.approvals.grant(id).await?;
+        let grant = self.approvals.grant(&Reach::everything(), id).await?;
         let Ok(kind) = self.kind_of(&grant.about) else {
             return refuse(RequestState::Denied, "server", "who it is for may no longer do anything").await;
         };

@@ -19,6 +19,7 @@ use crate::approvals::{About, ApprovalFault, Approvals, Asked, Grant, GrantState
 use crate::clock::Clock;
 use crate::fleet::{Fleet, FleetFault};
 use crate::identity::{Caller, GrantAhead, Identity, IdentityFault, Judged, Kind, Permit};
+use crate::tenant::Reach;
 
 /// The longest that something is agreed to for.
 const LONGEST_MS: i64 = 90 * 24 * 60 * 60 * 1000;
@@ -109,7 +110,7 @@ impl Ahead {
                 acts_for: caller.owner.as_ref().map(|owner| owner.id.to_string()),
                 probe_name: about.place_name.clone(),
                 tags: probe.tags.clone(),
-                tenant: probe.tenant.clone(),
+                tenant: about.whose(),
                 level: Some(about.level),
                 line: in_words(&about, wish.duration_ms, wish.most_uses),
                 reason: Some(about.reason.clone()),
@@ -164,18 +165,21 @@ impl Ahead {
         let principal = match &wish.principal {
             None => Arc::clone(&caller.person),
             Some(name) => {
-                let found = self.identity.named(name);
+                let found = self.identity.named(&caller.reach, name);
                 found.ok_or_else(|| {
                     GrantFault::Invalid(format!("there is nobody `{name}` whose commands it could cover"))
                 })?
             }
         };
-        let (place_kind, place, place_name) = match wish.place {
+        let (place_kind, place, place_name, tenant) = match wish.place {
             Place::Probe(name) => {
-                let probe = self.fleet.find(&name)?;
-                ("Probe".to_owned(), probe.id.to_string(), probe.name.clone())
+                let probe = self.fleet.find(&caller.reach, &name)?;
+                ("Probe".to_owned(), probe.id.to_string(), probe.name.clone(), probe.tenant.clone())
             }
-            Place::Tag(tag) => ("Tag".to_owned(), tag.clone(), format!("every host tagged {tag}")),
+            // Who it is for reaches only their own hosts with the tag, whatever it says.
+            Place::Tag(tag) => {
+                ("Tag".to_owned(), tag.clone(), format!("every host tagged {tag}"), caller.person.home())
+            }
         };
         Ok(About {
             principal: principal.id.to_string(),
@@ -190,6 +194,7 @@ impl Ahead {
             reason: wish.reason,
             requester: caller.person.id.to_string(),
             requester_name: caller.person.name.clone(),
+            tenant: tenant.said().map(str::to_owned),
         })
     }
 
@@ -206,17 +211,18 @@ impl Ahead {
     /// The probe that policies on `grantAhead` are asked about: the one that it is for, or one that has just the tag.
     fn standing_for(&self, about: &About) -> Result<Probe, GrantFault> {
         if about.place_kind == "Probe" {
-            let probe = self.fleet.find(&about.place)?;
+            let probe = self.fleet.find(&Reach::everything(), &about.place)?;
             return Ok(Probe {
                 id: probe.id.to_string(),
                 name: probe.name.clone(),
                 tags: probe.tags.clone(),
-                tenant: probe.tenant.clone(),
+                tenant: about.tenant.clone(),
                 ..Probe::default()
             });
         }
         let tags = BTreeSet::from([about.place.clone()]);
-        Ok(Probe { id: format!("any host tagged {}", about.place), tags, ..Probe::default() })
+        let (id, tenant) = (format!("any host tagged {}", about.place), about.tenant.clone());
+        Ok(Probe { id, tags, tenant, ..Probe::default() })
     }
 
     async fn judge(&self, caller: &Caller, about: &About, agreed: Agreed) -> Result<Answer, GrantFault> {

@@ -14,7 +14,7 @@ use crate::telemetry::Metrics;
 use legator_engine::Resource;
 
 #[derive(Tags)]
-enum Room {
+pub(super) enum Room {
     /// Health, version, metrics.
     House,
 }

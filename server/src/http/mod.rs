@@ -3,6 +3,8 @@
 mod events;
 mod house;
 mod listen;
+mod pack;
+mod rotation;
 mod shape;
 mod socket;
 mod stream;
@@ -24,9 +26,13 @@ use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
 use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
+use crate::identity::api::devices::DevicesApi;
+use crate::identity::api::passkeys::PasskeysApi;
+use crate::identity::api::providers::ProvidersApi;
 use crate::identity::api::rights::RightsApi;
 use crate::identity::api::sessions::SessionsApi;
-use crate::policy::api::{BundlesApi, PolicyApi, TemplatesApi, WebhookApi};
+use crate::identity::api::tenants::TenantsApi;
+use crate::policy::api::{BundlesApi, CheckApi, PolicyApi, TemplatesApi, WebhookApi};
 use crate::replay::api::ReplayApi;
 use crate::timeline::api::TimelineApi;
 
@@ -42,18 +48,29 @@ fn apis(app: &App) -> impl OpenApi + use<> {
             GlassApi { approvals, identity: identity.clone() },
             GrantsApi { ahead: app.ahead() },
         ),
-        FleetApi { fleet, identity: identity.clone() },
-        PolicyApi { policy: policy.clone(), identity: identity.clone() },
-        BundlesApi { activations: app.activations() },
-        TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
-        WebhookApi { policy },
+        FleetApi { fleet: fleet.clone(), identity: identity.clone() },
+        (
+            PolicyApi { policy: policy.clone(), identity: identity.clone() },
+            BundlesApi { activations: app.activations() },
+            CheckApi::new(policy.clone(), identity.clone()),
+            TemplatesApi { activations: app.activations(), ceilings: app.ceilings() },
+            WebhookApi { policy },
+        ),
         ReplayApi { replays, identity: identity.clone() },
         CapacityApi { capacity, identity: identity.clone() },
         TimelineApi { clock: app.clock.clone(), ledger, identity: identity.clone() },
-        events::EventsApi { events, identity: identity.clone() },
-        SessionsApi(identity.clone()),
-        IdentityApi(identity.clone()),
-        RightsApi(identity.clone()),
+        events::EventsApi { events, fleet: fleet.clone(), identity: identity.clone() },
+        // Tuples of tuples, since one has room for sixteen.
+        (
+            SessionsApi(identity.clone()),
+            ProvidersApi(identity.clone()),
+            PasskeysApi(identity.clone()),
+            DevicesApi(identity.clone()),
+            IdentityApi(identity.clone()),
+            RightsApi(identity.clone()),
+            TenantsApi(identity.clone()),
+        ),
+        rotation::RotationApi { rotation: app.rotation.clone(), identity: identity.clone() },
         house::HouseApi { app: app.clone(), metrics, identity },
     )
 }

@@ -6,6 +6,7 @@ use poem::http::uri::Scheme;
 use poem::{Endpoint, Request, Response};
 use poem_openapi::error::{AuthorizationError, ContentTypeError};
 
+use super::pack;
 use crate::app::App;
 use crate::error::Problem;
 use crate::identity::caller::cookie;
@@ -16,17 +17,25 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The same for a bundle, from somebody with a key: what a bundle may weigh, written as JSON.
 const MAX_BUNDLE: usize = 48 * 1024 * 1024;
 
+/// Where bundles come in whole.
+const WITH_BUNDLES: [&str; 4] =
+    ["/api/v1/bundles", "/api/v1/bundles/check", "/api/v1/bundles/shadow", "/api/v1/replays"];
+
 /// Answers, and turns whatever went wrong into a problem.
 pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> poem::Result<Response> {
     let id = request.data::<App>().map(|app| app.clock.request_id());
     let id = id.or_else(|| request.header("x-request-id").map(str::to_owned)).unwrap_or_default();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let over_tls = request.scheme() == &Scheme::HTTPS;
+    let pack = pack::wanted(&method, request.headers());
     let answered = match bounded(request).await {
         Ok(request) => next.call(request).await.map(poem::IntoResponse::into_response),
         Err(problem) => Err(problem.into()),
     };
     let mut response = answered.unwrap_or_else(|fault| answer(&fault, &id));
+    if pack {
+        response = pack::packed(response).await;
+    }
     response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response.headers_mut().insert("referrer-policy", HeaderValue::from_static("no-referrer"));
     protect(&mut response, &path, over_tls);
@@ -71,7 +80,7 @@ async fn bounded(mut request: Request) -> Result<Request, Problem> {
 }
 
 fn most(request: &Request) -> usize {
-    let bundle = request.method() == poem::http::Method::POST && request.uri().path() == "/api/v1/bundles";
+    let bundle = request.method() == poem::http::Method::POST && WITH_BUNDLES.contains(&request.uri().path());
     let bearer = || request.header("authorization").and_then(|said| said.strip_prefix("Bearer "));
     let known = || {
         request.data::<App>().is_some_and(|App { identity, .. }| {

@@ -91,8 +91,14 @@ acts! {
     WatchEvents => "watchEvents",
     /// Make and end API keys.
     ManageKeys => "manageKeys",
+    /// Make tenants, and say who is granted them.
+    ManageTenants => "manageTenants",
+    /// Turn the server's own keys.
+    TurnKeys => "turnKeys",
     /// Add people.
     ManageUsers => "manageUsers",
+    /// Say by which outside providers people sign in, and what those give.
+    ManageProviders => "manageProviders",
     /// See load and room.
     ViewCapacity => "viewCapacity",
 }

@@ -10,6 +10,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use super::passkey::proof::Place;
 use super::{Caller, Identity, Opened, Visitor};
 use crate::error::Problem;
 
@@ -74,10 +75,30 @@ async fn caller(request: &Request) -> Result<Caller, Problem> {
     } else {
         None
     };
-    found.ok_or_else(|| {
-        Problem::new("unauthenticated", "no valid credential came with the request")
-            .help("sign in, or send `Authorization: Bearer <API key>`; `legatorctl login` keeps either for you")
-    })
+    let Some(caller) = found else {
+        // Only who is refused is counted by address: many people may share one.
+        identity.spend_address(visitor(request).address)?;
+        return Err(Problem::new("unauthenticated", "no valid credential came with the request")
+            .help("sign in, or send `Authorization: Bearer <API key>`; `legatorctl login` keeps either for you"));
+    };
+    identity.spend(&caller)?;
+    narrowed(identity, request, caller)
+}
+
+/// `?tenant=` of any request.
+#[derive(serde::Deserialize)]
+struct Narrow {
+    tenant: Option<String>,
+}
+
+/// The caller, reaching one tenant alone where they asked for that. One that they do not reach is as unknown as none.
+fn narrowed(identity: &Identity, request: &Request, caller: Caller) -> Result<Caller, Problem> {
+    let Ok(Narrow { tenant: Some(name) }) = request.params::<Narrow>() else { return Ok(caller) };
+    let house = identity.tenant(&caller.reach, &name)?;
+    match caller.reach.narrowed(&house.tenant) {
+        Some(reach) => Ok(Caller { reach, ..caller }),
+        None => Err(Problem::not_found("tenant", name)),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -89,9 +110,47 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The session's cookie, under the name that fits the connection.
 pub fn cookie(request: &Request) -> Option<&str> {
-    let name = cookie_name(request);
+    cookie_called(request, cookie_name(request))
+}
+
+/// The cookie that tells which browser began to sign in by a provider.
+pub fn leaving_cookie(request: &Request) -> Option<&str> {
+    cookie_called(request, &leaving_name(request))
+}
+
+/// The header that gives a browser that cookie. Coming back is a step from another site, so it is `Lax`.
+pub fn remember_leaving(request: &Request, value: &str) -> String {
+    let name = leaving_name(request);
+    let secure = if name.starts_with(SECURE_COOKIE) { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=600{secure}")
+}
+
+fn leaving_name(request: &Request) -> String {
+    format!("{}-leaving", cookie_name(request))
+}
+
+/// Where a passkey is for: this very origin, and its host.
+pub fn place(request: &Request, identity: &Identity) -> Place {
+    let origin = origin(request, identity);
+    let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
+    let rp_id = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    Place { rp_id: rp_id.to_owned(), origin: origin.clone() }
+}
+
+/// Where this server is, as the browser knows it.
+pub fn origin(request: &Request, identity: &Identity) -> String {
+    match identity.public_url() {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("{}://{}", request.scheme(), host(request).unwrap_or("localhost")),
+    }
+}
+
+fn cookie_called<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     let lines = request.headers().get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut found = lines.flat_map(|line| line.split(';')).filter_map(|pair| {
+    let mut found = lines.flat_map(|line| line.split(';')).filter_map(move |pair| {
         let (key, value) = pair.trim().split_once('=')?;
         (key == name).then_some(value)
     });
@@ -142,6 +201,14 @@ pub fn visitor(request: &Request) -> Visitor {
     let address = match &request.remote_addr().0 {
         Addr::SocketAddr(address) => address.ip().to_canonical(),
         _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    };
+    let address = match request.data::<Identity>() {
+        None => address,
+        Some(identity) => {
+            let mut lines = request.headers().get_all("x-forwarded-for").iter();
+            // Several lines are one list, of which the last is the nearest.
+            identity.behind(address, lines.next_back().and_then(|line| line.to_str().ok()))
+        }
     };
     let agent = request.header(header::USER_AGENT).unwrap_or_default();
     Visitor { address, agent: agent.chars().filter(|c| !c.is_control()).take(LONGEST_AGENT).collect() }

@@ -11,6 +11,7 @@ use super::people::NewPerson;
 use super::sign_in::{Attempt, Change};
 use super::{Caller, Credential, Identity, IdentityFault, Kind, Opened, Visitor, name, password, store, totp};
 use crate::audit::Draft;
+use crate::tenant::Tenant;
 use crate::vault::{Secret, write_private};
 
 /// Who may choose a password by a link.
@@ -87,6 +88,9 @@ impl Identity {
         let mut after = super::Person::clone(&person);
         after.roles.insert("administrator".to_owned());
         after.disabled = false;
+        if !after.reach.has(&Tenant::default()) {
+            after.grants.insert(format!("tenant:{}", Tenant::default().as_str()));
+        }
         let (id, at) = (person.id, self.0.clock.now());
         let (text, link) = Link::mint(&self.0.clock, Purpose::Recover, Some(id), Some(link::RESET_MS));
         let draft = Draft::new("person.recovered", "recover", id.to_string())
@@ -142,7 +146,7 @@ impl Identity {
         self.keep_password(person.id, &person.name, kept, hash, found.purpose).await?;
         let _ = std::fs::remove_file(&self.0.setup_file);
         self.0.throttle.forgive("", from.address);
-        self.sign_in(Attempt { name: person.name.clone(), password, code: None, from, old: None }).await
+        self.sign_in(Attempt { name: person.name.clone(), password, factor: None, from, old: None }).await
     }
 
     /// The bootstrap's own record where the name is its, else somebody new.
@@ -178,9 +182,10 @@ impl Identity {
     ) -> Result<(), IdentityFault> {
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let credentials = Credentials { password: Some(kept), totp: None };
+        let credentials = Credentials { password: Some(kept), ..Credentials::default() };
         let (at, ended) = (self.0.clock.now(), self.sessions_of(id));
         let draft = Draft::new("password.chosen", name, id.to_string())
+            .tenant(&directory.home(id))
             .body(serde_json::json!({ "by": purpose.as_str(), "sessions_ended": ended.len() }));
         let (row, gone) = (credentials.clone(), ended.clone());
         self.0
@@ -216,7 +221,7 @@ impl Identity {
         self.by_session(caller)?;
         let folded = name::folded(&caller.person.name);
         self.charge(&folded, from).await?;
-        let looked_at = self.credentials_of(caller)?;
+        let looked_at = self.credentials_of(caller);
         let kept = looked_at.password.clone();
         let right = self.0.mill.verify(old, kept).await.map_err(|_| IdentityFault::Throttled { seconds: 1 })?;
         if !right {
@@ -227,8 +232,8 @@ impl Identity {
         let kept = self.hash(new).await?;
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let credentials = Credentials { password: Some(kept), ..Credentials::clone(&*self.credentials_of(caller)?) };
-        let change = Change { kind: "password.changed", from, ends_others: true, mfa: None, codes: None };
+        let credentials = Credentials { password: Some(kept), ..Credentials::clone(&*self.credentials_of(caller)) };
+        let change = Change { kind: "password.changed", from, ends_others: true, mfa: None, codes: None, uses: None };
         self.change_credentials(caller, &directory, credentials, change).await
     }
 
@@ -237,9 +242,14 @@ impl Identity {
         self.by_session(caller)?;
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let looked_at = self.credentials_of(caller)?;
-        if looked_at.second_factor().is_some() {
-            return Err(IdentityFault::Conflict("there is a second factor already; take it away first".to_owned()));
+        let looked_at = self.credentials_of(caller);
+        if looked_at.app().is_some() {
+            return Err(IdentityFault::Conflict(
+                "there is an authenticator app already; take it away first".to_owned(),
+            ));
+        }
+        if looked_at.has_second_factor() {
+            self.with_second_factor(caller)?;
         }
         let (id, at) = (caller.person.id, self.0.clock.now());
         let secret = zeroize::Zeroizing::new(self.0.clock.secret());
@@ -247,7 +257,8 @@ impl Identity {
         let sealed = self.0.vault.seal(&self.0.clock, &format!("totp {id}"), secret)?;
         let totp = Some(Totp { sealed, confirmed_at: None, step: 0 });
         let credentials = Credentials { totp, ..Credentials::clone(&looked_at) };
-        let (row, draft) = (credentials.clone(), Draft::new("totp.begun", caller.person.name.clone(), id.to_string()));
+        let draft = Draft::new("totp.begun", caller.person.name.clone(), id.to_string()).tenant(&caller.person.home());
+        let row = credentials.clone();
         self.0
             .ledger
             .write(at, move |batch| {
@@ -275,7 +286,7 @@ impl Identity {
         self.charge(&folded, from).await?;
         let changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let looked_at = self.credentials_of(caller)?;
+        let looked_at = self.credentials_of(caller);
         let waits = looked_at.totp.as_ref().filter(|totp| totp.confirmed_at.is_none());
         let Some(waits) = waits else {
             self.0.throttle.give_back(&folded, from.address);
@@ -291,7 +302,14 @@ impl Identity {
         let credentials = Credentials { totp, ..Credentials::clone(&looked_at) };
         let codes = totp::recovery_codes(&self.0.clock);
         let hashes = codes.iter().filter_map(|code| totp::recovery_hash(code.expose())).collect();
-        let change = Change { kind: "totp.confirmed", from, ends_others: true, mfa: Some(true), codes: Some(hashes) };
+        let change = Change {
+            kind: "totp.confirmed",
+            from,
+            ends_others: true,
+            mfa: Some(true),
+            codes: Some(hashes),
+            uses: None,
+        };
         let opened = self.change_credentials(caller, &directory, credentials, change).await?;
         Ok((opened, codes))
     }
@@ -301,9 +319,10 @@ impl Identity {
         self.with_second_factor(caller)?;
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let credentials = Credentials { totp: None, ..Credentials::clone(&*self.credentials_of(caller)?) };
-        let change =
-            Change { kind: "totp.dropped", from, ends_others: true, mfa: Some(false), codes: Some(Vec::new()) };
+        let credentials = Credentials { totp: None, ..Credentials::clone(&*self.credentials_of(caller)) };
+        let left = credentials.has_second_factor();
+        let codes = (!left).then(Vec::new);
+        let change = Change { kind: "totp.dropped", from, ends_others: true, mfa: Some(left), codes, uses: None };
         self.change_credentials(caller, &directory, credentials, change).await
     }
 
@@ -314,6 +333,7 @@ impl Identity {
         let hashes: Vec<[u8; 32]> = codes.iter().filter_map(|code| totp::recovery_hash(code.expose())).collect();
         let id = caller.person.id;
         let draft = Draft::new("recovery-codes.made", caller.person.name.clone(), id.to_string());
+        let draft = draft.tenant(&caller.person.home());
         self.0
             .ledger
             .write(self.0.clock.now(), move |batch| {
@@ -332,15 +352,16 @@ impl Identity {
         Ok(store::n_recovery_codes(&self.0.db, caller.person.id).await?)
     }
 
-    fn credentials_of(&self, caller: &Caller) -> Result<Arc<Credentials>, IdentityFault> {
-        self.0.directory.load().credentials(caller.person.id).cloned().ok_or(IdentityFault::SessionOnly)
+    /// Who comes in by a provider alone has none, which are as good as empty ones.
+    pub(super) fn credentials_of(&self, caller: &Caller) -> Arc<Credentials> {
+        self.0.directory.load().credentials(caller.person.id).cloned().unwrap_or_default()
     }
 
-    fn by_session(&self, caller: &Caller) -> Result<(), IdentityFault> {
+    pub(super) fn by_session(&self, caller: &Caller) -> Result<(), IdentityFault> {
         matches!(caller.by, Credential::Session(_)).then_some(()).ok_or(IdentityFault::SessionOnly)
     }
 
-    fn with_second_factor(&self, caller: &Caller) -> Result<(), IdentityFault> {
+    pub(super) fn with_second_factor(&self, caller: &Caller) -> Result<(), IdentityFault> {
         self.by_session(caller)?;
         if caller.mfa { Ok(()) } else { Err(IdentityFault::SecondFactorNeeded) }
     }

@@ -12,8 +12,11 @@ use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::grant::{self, House};
 use super::name;
+use super::passkey::Passkey;
 use crate::clock::Clock;
+use crate::tenant::{Reach, Tenant};
 use crate::vault::Secret;
 
 /// What somebody is.
@@ -53,6 +56,10 @@ pub struct Person {
     pub owner: Option<UserId>,
     pub roles: BTreeSet<String>,
     pub groups: BTreeSet<String>,
+    /// `tenant:…`, `org:…`, `scope:…`, as they were given.
+    pub grants: BTreeSet<String>,
+    /// What they come to, with the tenants that there are. The directory keeps it so.
+    pub reach: Reach,
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
     pub disabled: bool,
@@ -64,6 +71,7 @@ pub(super) struct Credentials {
     /// Argon2id, as a PHC string.
     pub password: Option<Secret<String>>,
     pub totp: Option<Totp>,
+    pub passkeys: Vec<Passkey>,
 }
 
 /// The secret of an authenticator app.
@@ -76,8 +84,13 @@ pub(super) struct Totp {
 }
 
 impl Credentials {
-    pub fn second_factor(&self) -> Option<&Totp> {
+    /// The authenticator app, if it is in use.
+    pub fn app(&self) -> Option<&Totp> {
         self.totp.as_ref().filter(|totp| totp.confirmed_at.is_some())
+    }
+
+    pub fn has_second_factor(&self) -> bool {
+        self.app().is_some() || !self.passkeys.is_empty()
     }
 }
 
@@ -187,12 +200,19 @@ pub(super) struct Directory {
     pub people: BTreeMap<UserId, Arc<Person>>,
     pub keys: BTreeMap<KeyId, Arc<Key>>,
     pub credentials: BTreeMap<UserId, Arc<Credentials>>,
+    /// By name.
+    pub tenants: BTreeMap<Tenant, Arc<House>>,
 }
 
 impl Directory {
     pub fn find(&self, id_or_name: &str) -> Option<Arc<Person>> {
         let by_id = id_or_name.parse().ok().and_then(|id: UserId| self.people.get(&id));
         by_id.or_else(|| self.people.values().find(|person| person.name == id_or_name)).cloned()
+    }
+
+    /// The tenant that what somebody does is written down for.
+    pub fn home(&self, person: UserId) -> Tenant {
+        self.people.get(&person).map(|person| person.home()).unwrap_or_default()
     }
 
     /// By the name that somebody types to sign in.
@@ -204,6 +224,13 @@ impl Directory {
         self.credentials.get(&id)
     }
 
+    /// Whose passkey this is.
+    pub fn passkey(&self, id: &[u8]) -> Option<(UserId, &Passkey)> {
+        let mut all =
+            self.credentials.iter().flat_map(|(person, it)| it.passkeys.iter().map(move |one| (*person, one)));
+        all.find(|(_, passkey)| passkey.id == id)
+    }
+
     pub fn with_credentials(&self, id: UserId, credentials: Credentials) -> Self {
         let mut next = self.clone();
         next.credentials.insert(id, Arc::new(credentials));
@@ -212,7 +239,25 @@ impl Directory {
 
     pub fn with_person(&self, person: Arc<Person>) -> Self {
         let mut next = self.clone();
-        next.people.insert(person.id, person);
+        next.put_person(person);
+        next
+    }
+
+    pub fn put_person(&mut self, mut person: Arc<Person>) {
+        let reach = grant::reach(&person.grants, &self.tenants);
+        if person.reach != reach {
+            Arc::make_mut(&mut person).reach = reach;
+        }
+        self.people.insert(person.id, person);
+    }
+
+    /// With another tenant, or one that is of another organization now: what grants come to changes with it.
+    pub fn with_tenant(&self, house: House) -> Self {
+        let mut next = self.clone();
+        next.tenants.insert(house.tenant.clone(), Arc::new(house));
+        for person in self.people.values() {
+            next.put_person(Arc::clone(person));
+        }
         next
     }
 

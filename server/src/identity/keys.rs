@@ -17,8 +17,11 @@ pub struct Minted {
 }
 
 impl Identity {
-    pub fn keys(&self, _: &Permit<ManageKeys>) -> Vec<Arc<Key>> {
-        self.0.directory.load().keys.values().cloned().collect()
+    pub fn keys(&self, permit: &Permit<ManageKeys>) -> Vec<Arc<Key>> {
+        let (directory, reach) = (self.0.directory.load(), self.governs(permit.caller()));
+        let theirs =
+            |key: &&Arc<Key>| directory.people.get(&key.person).is_some_and(|person| person.reach.is_within(&reach));
+        directory.keys.values().filter(theirs).cloned().collect()
     }
 
     /// Makes a key for `person` (an id or a name), good for `scopes`, or for all that its owner may.
@@ -30,7 +33,7 @@ impl Identity {
         expires_at: Option<i64>,
         scopes: Option<BTreeSet<String>>,
     ) -> Result<Minted, IdentityFault> {
-        let found = self.find_person(person)?;
+        let found = self.find_within(permit.caller(), person)?;
         if expires_at.is_some_and(|at| at <= self.0.clock.now()) {
             return Err(IdentityFault::Invalid("`expires_at` is in the past".to_owned()));
         }
@@ -43,24 +46,67 @@ impl Identity {
         if scopes.as_ref().is_some_and(BTreeSet::is_empty) {
             return Err(IdentityFault::Invalid("a key without any scope would be for nothing".to_owned()));
         }
-        // A bounded key that makes an unbounded one would be no bound.
-        if let Some(own) = &permit.caller().scopes
-            && scopes.as_ref().is_none_or(|wanted| !wanted.is_subset(own))
-        {
-            return Err(IdentityFault::Invalid("a key makes no key that is for more than itself".to_owned()));
-        }
+        refuse_wider(&permit, scopes.as_ref())?;
         self.issue(&permit.caller().person.name, &found, name, expires_at, scopes).await
+    }
+
+    /// Makes a key in place of another: for the same, of the same owner. The old one goes on for a while, so that what
+    /// uses it can change over.
+    pub async fn rotate_key(
+        &self,
+        permit: Permit<ManageKeys>,
+        id: KeyId,
+        overlap_ms: i64,
+    ) -> Result<Minted, IdentityFault> {
+        let now = self.0.clock.now();
+        let directory = self.0.directory.load_full();
+        let old = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
+        if !old.live(now) {
+            return Err(IdentityFault::Conflict("this key has ended; make another".to_owned()));
+        }
+        let owner = self.find_person(&old.person.to_string())?;
+        let scopes = old.scopes.as_deref().cloned();
+        refuse_wider(&permit, scopes.as_ref())?;
+        // It lives for as long again as the old one was made for.
+        let lives_ms = old.expires_at.map(|at| at.saturating_sub(old.created_at));
+        let expires_at = lives_ms.map(|ms| now.saturating_add(ms));
+        let actor = permit.caller().person.name.clone();
+        let minted = self.issue(&actor, &owner, &old.name, expires_at, scopes).await?;
+        let _changing = self.0.changing.lock().await;
+        let directory = self.0.directory.load_full();
+        let old = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
+        let ends_at = now.saturating_add(overlap_ms.max(0));
+        let ends_at = old.expires_at.map_or(ends_at, |at| at.min(ends_at));
+        let next = directory.with_key(Key { expires_at: Some(ends_at), ..Key::clone(old) });
+        let draft = Draft::new("key.rotated", actor, id.to_string()).body(serde_json::json!({
+            "person": old.person, "name": old.name, "instead": minted.key.id, "ends_at": ends_at,
+        }));
+        self.0
+            .ledger
+            .write(now, move |batch| {
+                Box::pin(async move {
+                    store::expire_key(batch.connection().await?, id, ends_at).await?;
+                    batch.entry(draft)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        self.0.directory.store(Arc::new(next));
+        Ok(minted)
     }
 
     /// Ends a key at once.
     pub async fn revoke_key(&self, permit: Permit<ManageKeys>, id: KeyId) -> Result<(), IdentityFault> {
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
-        let key = directory.keys.get(&id).ok_or_else(|| IdentityFault::NoKey(id.to_string()))?;
+        let no_key = || IdentityFault::NoKey(id.to_string());
+        let key = directory.keys.get(&id).ok_or_else(no_key)?;
+        let owner = self.find_within(permit.caller(), &key.person.to_string()).map_err(|_| no_key())?;
         let at = self.0.clock.now();
         let next = directory.with_key(Key { revoked_at: Some(key.revoked_at.unwrap_or(at)), ..Key::clone(key) });
         self.refuse_lockout(&directory, &next)?;
         let draft = Draft::new("key.revoked", permit.caller().person.name.clone(), id.to_string())
+            .tenant(&owner.home())
             .body(serde_json::json!({ "person": key.person, "name": key.name }));
         self.0
             .ledger
@@ -92,7 +138,7 @@ impl Identity {
         }
         let (text, key) = KeyText::mint(&self.0.clock, person.id, name, expires_at, scopes);
         let row = key.clone();
-        let draft = Draft::new("key.minted", actor, key.id.to_string()).body(body);
+        let draft = Draft::new("key.minted", actor, key.id.to_string()).tenant(&person.home()).body(body);
         self.0
             .ledger
             .write(self.0.clock.now(), move |batch| {
@@ -106,5 +152,15 @@ impl Identity {
         let directory = self.0.directory.load_full();
         self.0.directory.store(Arc::new(directory.with_key(key.clone())));
         Ok(Minted { key, text })
+    }
+}
+
+/// A bounded key that makes an unbounded one would be no bound.
+fn refuse_wider(permit: &Permit<ManageKeys>, scopes: Option<&BTreeSet<String>>) -> Result<(), IdentityFault> {
+    match &permit.caller().scopes {
+        Some(own) if scopes.is_none_or(|wanted| !wanted.is_subset(own)) => {
+            Err(IdentityFault::Invalid("a key makes no key that is for more than itself".to_owned()))
+        }
+        _ => Ok(()),
     }
 }

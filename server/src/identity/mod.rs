@@ -6,16 +6,25 @@ mod acts;
 pub mod api;
 pub mod caller;
 mod credentials;
+pub mod device;
 mod directory;
+mod grant;
+#[cfg(test)]
+mod hostile;
 mod keys;
 mod link;
 mod name;
+pub mod oidc;
+pub mod passkey;
 mod password;
 mod people;
+mod rate;
+mod reseal;
 mod rights;
 mod session;
 mod sign_in;
 mod store;
+mod tenants;
 mod throttle;
 mod totp;
 
@@ -33,11 +42,14 @@ use tokio::sync::watch;
 pub use self::acts::*;
 pub use self::credentials::{Begun, Chosen};
 pub use self::directory::{Key, Kind, Person};
+pub use self::grant::{HOUSE, House};
 pub use self::keys::Minted;
 pub use self::people::{Change, NewPerson};
+pub use self::rate::Rate;
 pub use self::rights::Judged;
 pub use self::session::{Session, SessionLimits, Visitor};
-pub use self::sign_in::{Attempt, Opened};
+pub use self::sign_in::{Attempt, Factor, Opened};
+pub use self::tenants::NewTenant;
 pub use self::throttle::Trickle;
 
 use self::directory::{Directory, KeyText};
@@ -46,7 +58,10 @@ use self::session::{SessionText, Sessions};
 use self::throttle::Throttle;
 use crate::audit::{Draft, Ledger, WriteFault};
 use crate::clock::Clock;
+use crate::config::Network;
 use crate::db::{Db, DbFault};
+use crate::telemetry::{By, Metrics};
+use crate::tenant::{Reach, Tenant};
 use crate::vault::{Vault, VaultFault};
 
 /// Knows the people and asks the access policies. Cheap to clone.
@@ -67,6 +82,16 @@ struct Inner {
     throttle: Throttle,
     strangers: Trickle,
     mill: Mill,
+    providers: oidc::Providers,
+    challenges: passkey::Challenges,
+    devices: device::Devices,
+    limits_of_rate: Rates,
+    by_person: rate::Buckets<UserId>,
+    by_address: rate::Buckets<IpAddr>,
+    metrics: Metrics,
+    proxies: Vec<Network>,
+    /// This server's own address, where the one that a browser uses is not it.
+    public_url: Option<String>,
     /// One change of the directory at a time, so that none is lost.
     changing: tokio::sync::Mutex<()>,
     /// Uses up to here are on disk.
@@ -84,6 +109,8 @@ pub struct Caller {
     pub mfa: bool,
     /// The actions that their key is for; all, if absent.
     pub scopes: Option<Arc<BTreeSet<String>>>,
+    /// How far they reach: what their own and their owner's grants come to, narrowed by what they asked for.
+    pub reach: Reach,
 }
 
 /// How somebody showed who they are.
@@ -128,7 +155,13 @@ impl Person {
         principal.name.clone_from(&self.name);
         principal.roles.clone_from(&self.roles);
         principal.groups.clone_from(&self.groups);
+        principal.grants = grant::said(&self.grants, &self.reach);
         principal
+    }
+
+    /// The tenant that what they do is written down for: their only one, or the default one.
+    pub fn home(&self) -> Tenant {
+        self.reach.only().cloned().unwrap_or_default()
     }
 }
 
@@ -143,6 +176,14 @@ pub enum IdentityFault {
     NoKey(String),
     #[error("there is no session `{0}`")]
     NoSession(String),
+    #[error("there is no tenant `{0}`")]
+    NoTenant(String),
+    #[error("there is a tenant `{0}` already")]
+    TenantTaken(String),
+    #[error("there is no provider `{0}`")]
+    NoProvider(String),
+    #[error("nobody is connected as `{0}`")]
+    NoConnection(String),
     #[error("there is a person named `{0}` already")]
     NameTaken(String),
     #[error("`{wanted}` could be taken for `{there}`, who is there already")]
@@ -159,6 +200,8 @@ pub enum IdentityFault {
     SecondFactorNeeded,
     #[error("too many tries; come again in {seconds} s")]
     Throttled { seconds: u64 },
+    #[error("too many requests; there is room again in {seconds} s")]
+    Busy { seconds: u64 },
     #[error("this link is unknown, was used, or is too old")]
     BadLink,
     #[error("this is done by a person who signed in, not with an API key")]
@@ -179,12 +222,28 @@ pub struct Needs {
     pub vault: Vault,
     pub bundle: watch::Receiver<Arc<Bundle>>,
     pub limits: SessionLimits,
+    /// Providers of the server's options.
+    pub providers: Vec<oidc::provider::Provider>,
+    pub public_url: Option<String>,
+    pub rates: Rates,
+    pub metrics: Metrics,
+    /// Proxies that are believed about who comes through them.
+    pub proxies: Vec<Network>,
+}
+
+/// How many requests are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Of one person, program or model, with all their keys and sessions together.
+    pub person: Rate,
+    /// Of one address, without a credential that is good.
+    pub stranger: Rate,
 }
 
 impl Identity {
     /// Loads everybody. `data` is the folder in which the setup link stands until it is used.
     pub async fn open(needs: Needs, data: &Path) -> Result<Self, IdentityFault> {
-        let Needs { clock, db, ledger, vault, bundle, limits } = needs;
+        let Needs { clock, db, ledger, vault, bundle, limits, providers, public_url, rates, metrics, proxies } = needs;
         let directory = store::load(&db).await?;
         let sessions = Sessions::new(store::sessions(&db).await?);
         let inner = Inner {
@@ -201,9 +260,63 @@ impl Identity {
             throttle: Throttle::default(),
             strangers: Trickle::default(),
             mill: Mill::default(),
+            providers: oidc::Providers::default(),
+            challenges: passkey::Challenges::default(),
+            devices: device::Devices::default(),
+            limits_of_rate: rates,
+            by_person: rate::Buckets::default(),
+            by_address: rate::Buckets::default(),
+            metrics,
+            proxies,
+            public_url,
             changing: tokio::sync::Mutex::default(),
         };
-        Ok(Self(Arc::new(inner)))
+        let identity = Self(Arc::new(inner));
+        identity.load_providers(providers).await?;
+        Ok(identity)
+    }
+
+    /// Counts a request of somebody whose credential was good.
+    pub fn spend(&self, caller: &Caller) -> Result<(), IdentityFault> {
+        let taken = self.0.by_person.take(&caller.person.id, self.0.limits_of_rate.person, self.0.clock.now());
+        self.bounded("person", taken)
+    }
+
+    /// Counts a request of a stranger.
+    pub fn spend_address(&self, address: IpAddr) -> Result<(), IdentityFault> {
+        let address = throttle::network(address);
+        let taken = self.0.by_address.take(&address, self.0.limits_of_rate.stranger, self.0.clock.now());
+        self.bounded("address", taken)
+    }
+
+    fn bounded(&self, by: &'static str, taken: Result<(), u64>) -> Result<(), IdentityFault> {
+        taken.map_err(|seconds| {
+            self.0.metrics.requests_limited.get_or_create(&By { name: by }).inc();
+            IdentityFault::Busy { seconds }
+        })
+    }
+
+    /// Who comes, where a trusted proxy says who came to it: the last address that is no proxy's.
+    pub fn behind(&self, peer: IpAddr, forwarded: Option<&str>) -> IpAddr {
+        let trusted = |address: &IpAddr| self.0.proxies.iter().any(|network| network.holds(*address));
+        let mut seen = peer;
+        if !trusted(&peer) {
+            return peer;
+        }
+        for hop in forwarded.unwrap_or_default().rsplit(',').take(16) {
+            // A proxy that writes what cannot be read is the last one that is known.
+            let Ok(address) = hop.trim().parse::<IpAddr>() else { return seen };
+            seen = address.to_canonical();
+            if !trusted(&seen) {
+                return seen;
+            }
+        }
+        seen
+    }
+
+    /// This server's own address, where it was told one.
+    pub fn public_url(&self) -> Option<&str> {
+        self.0.public_url.as_deref()
     }
 
     /// The first administrator with a key, if nobody is there yet.
@@ -225,6 +338,7 @@ impl Identity {
         let first = key.used.last_from().is_none();
         if let Some(caller) = caller.as_ref().filter(|_| key.used.note(from, now) && !first) {
             let draft = Draft::new("key.used-elsewhere", caller.person.name.clone(), key.id.to_string())
+                .tenant(&caller.person.home())
                 .body(serde_json::json!({ "address": from.to_string(), "person": caller.person.id }));
             self.0.ledger.append(now, draft).await?;
         }
@@ -261,7 +375,15 @@ impl Identity {
             (Kind::User, _) => None,
             (_, owner) => Some(Arc::clone(directory.people.get(&owner?).filter(|owner| !owner.disabled)?)),
         };
-        Some(Caller { person, owner, by, mfa, scopes })
+        let reach = owner.as_ref().map_or_else(|| person.reach.clone(), |owner| person.reach.and(&owner.reach));
+        Some(Caller { person, owner, by, mfa, scopes, reach })
+    }
+
+    /// How far a caller reaches by now, and no further than when they came.
+    pub fn reach_now(&self, caller: &Caller) -> Reach {
+        let directory = self.0.directory.load();
+        let people = std::iter::once(caller.person.id).chain(caller.owner.as_ref().map(|owner| owner.id));
+        people.filter_map(|id| directory.people.get(&id)).fold(caller.reach.clone(), |reach, it| reach.and(&it.reach))
     }
 
     /// Whether what a caller came with is still good. What goes on for long asks now and then.

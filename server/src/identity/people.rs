@@ -8,8 +8,9 @@ use legator_protocol::{KeyId, UserId};
 
 use super::directory::{Credentials, Directory};
 use super::link::{INVITED_MS, Link, Purpose, RESET_MS};
-use super::{Identity, IdentityFault, Key, Kind, ManageUsers, Permit, Person, name, store};
+use super::{Caller, Identity, IdentityFault, Key, Kind, ManageUsers, Permit, Person, grant, name, store};
 use crate::audit::Draft;
+use crate::tenant::Reach;
 use crate::vault::Secret;
 
 /// Somebody to be added.
@@ -21,11 +22,13 @@ pub struct NewPerson {
     pub owner: Option<String>,
     pub roles: BTreeSet<String>,
     pub groups: BTreeSet<String>,
+    /// Those of who adds them, if absent.
+    pub grants: Option<BTreeSet<String>>,
 }
 
 impl NewPerson {
     pub(super) fn user(name: &str, roles: BTreeSet<String>) -> Self {
-        Self { name: name.to_owned(), kind: Kind::User, owner: None, roles, groups: BTreeSet::new() }
+        Self { name: name.to_owned(), kind: Kind::User, owner: None, roles, groups: BTreeSet::new(), grants: None }
     }
 }
 
@@ -34,6 +37,7 @@ impl NewPerson {
 pub struct Change {
     pub roles: Option<BTreeSet<String>>,
     pub groups: Option<BTreeSet<String>>,
+    pub grants: Option<BTreeSet<String>>,
     pub disabled: Option<bool>,
 }
 
@@ -47,6 +51,8 @@ impl Person {
             owner: None,
             roles: BTreeSet::new(),
             groups: BTreeSet::new(),
+            grants: BTreeSet::new(),
+            reach: Reach::everything(),
             created_at: 0,
             last_sign_in_at: None,
             disabled: false,
@@ -55,19 +61,32 @@ impl Person {
 }
 
 impl Identity {
-    pub fn people(&self, _: &Permit<ManageUsers>) -> Vec<Arc<Person>> {
-        self.0.directory.load().people.values().cloned().collect()
+    pub fn people(&self, permit: &Permit<ManageUsers>) -> Vec<Arc<Person>> {
+        let reach = self.governs(permit.caller());
+        self.0.directory.load().people.values().filter(|person| person.reach.is_within(&reach)).cloned().collect()
     }
 
     /// Whether somebody has a password, and a second factor.
     pub fn signs_in_with(&self, person: &Person) -> (bool, bool) {
         let directory = self.0.directory.load();
         let credentials = directory.credentials(person.id);
-        credentials.map_or((false, false), |it| (it.password.is_some(), it.second_factor().is_some()))
+        credentials.map_or((false, false), |it| (it.password.is_some(), it.has_second_factor()))
     }
 
-    pub fn find(&self, _: &Permit<ManageUsers>, id_or_name: &str) -> Result<Arc<Person>, IdentityFault> {
-        self.find_person(id_or_name)
+    /// Whether somebody has an authenticator app in use.
+    pub fn has_app(&self, person: &Person) -> bool {
+        self.0.directory.load().credentials(person.id).is_some_and(|it| it.app().is_some())
+    }
+
+    pub fn find(&self, permit: &Permit<ManageUsers>, id_or_name: &str) -> Result<Arc<Person>, IdentityFault> {
+        self.find_within(permit.caller(), id_or_name)
+    }
+
+    /// Somebody whom the caller governs; anybody else is as unknown as nobody.
+    pub(super) fn find_within(&self, caller: &Caller, id_or_name: &str) -> Result<Arc<Person>, IdentityFault> {
+        let person = self.find_person(id_or_name)?;
+        let known = person.reach.is_within(&self.governs(caller));
+        if known { Ok(person) } else { Err(IdentityFault::NoPerson(id_or_name.to_owned())) }
     }
 
     pub(super) fn find_person(&self, id_or_name: &str) -> Result<Arc<Person>, IdentityFault> {
@@ -86,6 +105,7 @@ impl Identity {
         }
         self.check_roles(&new.roles)?;
         let actor = permit.caller().person.name.clone();
+        let new = self.within_reach(permit.caller(), new)?;
         let person = self.admit(&actor, new).await?;
         if !invited {
             return Ok((person, None));
@@ -107,22 +127,34 @@ impl Identity {
         let _changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
         let before = directory.people.get(&id).ok_or_else(|| IdentityFault::NoPerson(id.to_string()))?;
+        let governed = self.governs(permit.caller());
+        if let Some(grants) = &change.grants {
+            grant::check(grants, &directory.tenants, &governed)?;
+            if !grant::reach(grants, &directory.tenants).is_within(&governed) {
+                return Err(IdentityFault::Invalid("they would reach further than you do".to_owned()));
+            }
+        }
         if let Some(roles) = &change.roles {
             self.check_roles(&roles.difference(&before.roles).cloned().collect())?;
         }
         let mut after = Person::clone(before);
         after.roles = change.roles.unwrap_or(after.roles);
         after.groups = change.groups.unwrap_or(after.groups);
+        after.grants = change.grants.unwrap_or(after.grants);
         after.disabled = change.disabled.unwrap_or(after.disabled);
         let next = directory.with_person(Arc::new(after.clone()));
         self.refuse_lockout(&directory, &next)?;
         let ended = if after.disabled { self.sessions_of(id) } else { Vec::new() };
         let draft =
-            Draft::new("person.changed", permit.caller().person.name.clone(), id.to_string()).body(serde_json::json!({
-                "name": after.name, "roles": after.roles, "groups": after.groups, "disabled": after.disabled,
-                "before": { "roles": before.roles, "groups": before.groups, "disabled": before.disabled },
-                "sessions_ended": ended.len(),
-            }));
+            Draft::new("person.changed", permit.caller().person.name.clone(), id.to_string()).tenant(&before.home());
+        let draft = draft.body(serde_json::json!({
+            "name": after.name, "roles": after.roles, "groups": after.groups, "grants": after.grants,
+            "disabled": after.disabled,
+            "before": {
+                "roles": before.roles, "groups": before.groups, "grants": before.grants, "disabled": before.disabled,
+            },
+            "sessions_ended": ended.len(),
+        }));
         let (row, gone, at) = (after.clone(), ended.clone(), self.0.clock.now());
         self.0
             .ledger
@@ -137,8 +169,9 @@ impl Identity {
             })
             .await?;
         self.0.sessions.end(&ended);
+        let after = next.people.get(&id).cloned().unwrap_or_else(|| Arc::new(after));
         self.0.directory.store(Arc::new(next));
-        Ok(Arc::new(after))
+        Ok(after)
     }
 
     /// Takes away every way in that somebody has, and gives a link to choose a new password.
@@ -171,13 +204,14 @@ impl Identity {
                     next = next.with_key(Key { revoked_at: Some(at), ..Key::clone(key) });
                 }
             }
+            // Their grants stay, so that whoever reaches them sees that they are gone.
             after = Person { disabled: true, roles: BTreeSet::new(), groups: BTreeSet::new(), ..after };
             next = next.with_person(Arc::new(after.clone()));
         }
         self.refuse_lockout(&directory, &next)?;
         let ended = self.sessions_of(id);
         let kind = if for_good { "person.removed" } else { "person.reset" };
-        let draft = Draft::new(kind, actor, id.to_string()).body(serde_json::json!({
+        let draft = Draft::new(kind, actor, id.to_string()).tenant(&person.home()).body(serde_json::json!({
             "name": person.name, "keys_revoked": keys, "sessions_ended": ended.len(),
         }));
         let gone = ended.clone();
@@ -213,7 +247,8 @@ impl Identity {
         lives_ms: i64,
     ) -> Result<Secret<String>, IdentityFault> {
         let (text, link) = Link::mint(&self.0.clock, purpose, Some(person.id), Some(lives_ms));
-        let draft = Draft::new("link.made", actor, person.id.to_string()).body(serde_json::json!({
+        let draft = Draft::new("link.made", actor, person.id.to_string()).tenant(&person.home());
+        let draft = draft.body(serde_json::json!({
             "name": person.name, "purpose": purpose.as_str(), "expires_at": link.expires_at,
         }));
         self.0
@@ -232,7 +267,7 @@ impl Identity {
     }
 
     pub(super) async fn admit(&self, actor: &str, new: NewPerson) -> Result<Arc<Person>, IdentityFault> {
-        let NewPerson { name, kind, owner, roles, groups } = new;
+        let NewPerson { name, kind, owner, roles, groups, grants } = new;
         name::check_person(&name).map_err(IdentityFault::Invalid)?;
         for word in roles.iter().chain(&groups) {
             name::check_word("role or group", word).map_err(IdentityFault::Invalid)?;
@@ -250,13 +285,19 @@ impl Identity {
         refuse_look_alikes(&directory, &name)?;
         let (at, id) = (self.0.clock.now(), self.0.clock.born(UserId::born));
         let owner = owner.map(|owner| owner.id);
-        let person = Person { id, name, kind, owner, roles, groups, created_at: at, ..Person::nobody() };
-        let row = person.clone();
+        let grants = grants.unwrap_or_default();
+        let person = Person { id, name, kind, owner, roles, groups, grants, created_at: at, ..Person::nobody() };
+        let next = directory.with_person(Arc::new(person));
+        let person = next.people.get(&id).cloned().ok_or_else(|| IdentityFault::NoPerson(id.to_string()))?;
+        let row = Arc::clone(&person);
         let mut body = serde_json::json!({ "name": row.name, "roles": row.roles, "groups": row.groups });
+        if !row.grants.is_empty() {
+            body["grants"] = row.grants.iter().cloned().collect();
+        }
         if let Some(owner) = owner {
             (body["kind"], body["owner"]) = (kind.as_str().into(), owner.to_string().into());
         }
-        let draft = Draft::new("person.added", actor, id.to_string()).body(body);
+        let draft = Draft::new("person.added", actor, id.to_string()).tenant(&person.home()).body(body);
         self.0
             .ledger
             .write(at, move |batch| {
@@ -267,13 +308,26 @@ impl Identity {
                 })
             })
             .await?;
-        let person = Arc::new(person);
-        self.0.directory.store(Arc::new(directory.with_person(Arc::clone(&person))));
+        self.0.directory.store(Arc::new(next));
         Ok(person)
     }
 
+    /// Somebody new reaches no further than who adds them, and nobody says so of themselves.
+    fn within_reach(&self, caller: &Caller, new: NewPerson) -> Result<NewPerson, IdentityFault> {
+        let directory = self.0.directory.load();
+        if let Some(owner) = &new.owner {
+            self.find_within(caller, owner)?;
+        }
+        let grants = new.grants.unwrap_or_else(|| caller.person.grants.clone());
+        grant::check(&grants, &directory.tenants, &self.governs(caller))?;
+        if !grant::reach(&grants, &directory.tenants).is_within(&self.governs(caller)) {
+            return Err(IdentityFault::Invalid("say with `grants` which of your tenants they are for".to_owned()));
+        }
+        Ok(NewPerson { grants: Some(grants), ..new })
+    }
+
     /// A role that no policy speaks of is a slip of the pen.
-    fn check_roles(&self, roles: &BTreeSet<String>) -> Result<(), IdentityFault> {
+    pub(super) fn check_roles(&self, roles: &BTreeSet<String>) -> Result<(), IdentityFault> {
         let known = self.roles_of_policies();
         match roles.iter().find(|role| !known.contains(*role)) {
             None => Ok(()),
@@ -298,7 +352,7 @@ impl Identity {
         directory.people.values().filter(|person| person.kind == Kind::User && !person.disabled).any(|person| {
             let credentials = directory.credentials(person.id);
             let password = credentials.is_some_and(|it| it.password.is_some());
-            let second = password && credentials.is_some_and(|it| it.second_factor().is_some());
+            let second = password && credentials.is_some_and(|it| it.has_second_factor());
             let key = || {
                 let mut keys = directory.keys.values().filter(|key| key.person == person.id);
                 keys.any(|key| key.live(now) && key.scopes.is_none())
@@ -308,7 +362,7 @@ impl Identity {
     }
 }
 
-fn refuse_look_alikes(directory: &Directory, name: &str) -> Result<(), IdentityFault> {
+pub(super) fn refuse_look_alikes(directory: &Directory, name: &str) -> Result<(), IdentityFault> {
     let folded = name::folded(name);
     for person in directory.people.values() {
         if name::folded(&person.name) == folded {

@@ -9,6 +9,7 @@ use legator_protocol::{CommandSpec, Invocation, Level};
 
 use super::{ACTIONS, Act, Caller, Identity, IdentityFault, Kind, Permit, Person};
 use crate::audit::Draft;
+use crate::tenant::{Reach, Tenant};
 
 /// A command of each level, by which the table of commands is asked what the policies say to that level.
 const EXAMPLES: [(Level, &str); 4] = [
@@ -81,7 +82,8 @@ impl Identity {
             "resource": resource,
             "decision": decision,
         });
-        let draft = Draft::new("access.refused", caller.person.name.clone(), action).body(body);
+        let draft =
+            Draft::new("access.refused", caller.person.name.clone(), action).tenant(&caller.person.home()).body(body);
         self.0.ledger.append(self.0.clock.now(), draft).await?;
         let name = caller.person.name.clone();
         Ok(IdentityFault::Forbidden { name, action, decision: Box::new(decision) })
@@ -138,8 +140,9 @@ impl Identity {
     }
 
     /// Somebody who can be named to others, by id or name.
-    pub fn named(&self, id_or_name: &str) -> Option<Arc<Person>> {
-        self.find_person(id_or_name).ok().filter(|person| !person.disabled)
+    pub fn named(&self, reach: &Reach, id_or_name: &str) -> Option<Arc<Person>> {
+        let known = |person: &Arc<Person>| person.reach.only().is_none_or(|home| reach.has(home));
+        self.0.directory.load().find(id_or_name).filter(|person| !person.disabled && known(person))
     }
 
     fn ask(&self, action: &str, caller: &Caller, resource: Resource) -> Decision {
@@ -159,6 +162,7 @@ impl Identity {
     }
 
     fn decide(&self, principal: Principal, ask: Ask, resource: Resource, context: Context) -> Decision {
+        let resource = self.placed(resource);
         let at_ms = self.0.clock.now().max(0).cast_unsigned();
         let facts = Facts { at_ms, principal, ask, resource, context, capacity: None };
         let bundle = Arc::clone(&self.0.bundle.borrow());
@@ -219,7 +223,8 @@ impl Identity {
         let context = Context { mfa: second_factor, ..Context::new(legator_engine::Origin::Api) };
         let ask = Ask::Operation(super::ManageUsers::ACTION.to_owned());
         let decision = self.decide(person.principal(), ask, Resource::control_plane(), context);
-        matches!(decision.outcome, Outcome::Allow)
+        // Of a tenant alone nobody could administer the house.
+        matches!(decision.outcome, Outcome::Allow) && person.reach.has(&Tenant::default())
     }
 }
 
@@ -236,6 +241,7 @@ fn example_of(action: &str) -> Resource {
         id: "example".to_owned(),
         requester: "somebody else".to_owned(),
         requester_acts_for: None,
+        org: None,
         probe: "example".to_owned(),
         tags: BTreeSet::new(),
         tenant: None,

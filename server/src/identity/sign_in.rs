@@ -6,6 +6,7 @@ use std::sync::Arc;
 use legator_protocol::{SessionId, UserId};
 
 use super::directory::{Credentials, Directory, Totp};
+use super::passkey::proof::{Place, Proof, ProofFault};
 use super::session::SessionText;
 use super::throttle::Wait;
 use super::{Caller, Credential, Identity, IdentityFault, Kind, Person, Session, Visitor, name, store, totp};
@@ -19,11 +20,18 @@ const MOST_SESSIONS: usize = 50;
 pub struct Attempt {
     pub name: String,
     pub password: Secret<String>,
-    /// Digits of the authenticator app, or a recovery code.
-    pub code: Option<Secret<String>>,
+    pub factor: Option<Factor>,
     pub from: Visitor,
     /// The cookie of a session that this browser had; it ends.
     pub old: Option<String>,
+}
+
+/// A second factor that somebody shows.
+pub enum Factor {
+    /// Digits of the authenticator app, or a recovery code.
+    Code(Secret<String>),
+    /// A passkey, and where it was shown.
+    Passkey(Box<Proof>, Place),
 }
 
 /// A session that begins, with the text for its cookie.
@@ -34,15 +42,39 @@ pub struct Opened {
 }
 
 /// What a right second factor uses up.
-enum Used {
+pub(super) enum Used {
     Step(i64),
     Code([u8; 32]),
+    Passkey { id: Vec<u8>, counter: u32 },
+}
+
+impl Used {
+    /// What is kept once it was used.
+    fn after(&self, mut credentials: Credentials, at: i64) -> Credentials {
+        match self {
+            Self::Step(step) => credentials.totp = credentials.totp.map(|totp| Totp { step: *step, ..totp }),
+            Self::Passkey { id, counter } => {
+                for passkey in credentials.passkeys.iter_mut().filter(|passkey| passkey.id == *id) {
+                    (passkey.counter, passkey.last_used_at) = (*counter, Some(at));
+                }
+            }
+            Self::Code(_) => {}
+        }
+        credentials
+    }
+
+    const fn code(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Code(hash) => Some(*hash),
+            Self::Step(_) | Self::Passkey { .. } => None,
+        }
+    }
 }
 
 impl Identity {
     /// Lets somebody in by name, password and, where there is one, second factor.
     pub async fn sign_in(&self, attempt: Attempt) -> Result<Opened, IdentityFault> {
-        let Attempt { name, password, code, from, old } = attempt;
+        let Attempt { name, password, factor, from, old } = attempt;
         let folded = name::folded(&name);
         self.charge(&folded, &from).await?;
         let directory = self.0.directory.load_full();
@@ -58,18 +90,24 @@ impl Identity {
             let why = if right { "disabled" } else { "password" };
             return Err(self.refuse(Some(person), &from, why).await);
         }
-        let used = match (credentials.second_factor(), code) {
-            (None, _) => None,
-            (Some(_), None) => {
+        let used = match (credentials.has_second_factor(), factor) {
+            (false, _) => None,
+            (true, None) => {
                 self.0.throttle.give_back(&folded, from.address);
                 return Err(IdentityFault::SecondFactorNeeded);
             }
-            (Some(factor), Some(code)) => match self.prove(person.id, factor, &code)? {
-                Some(used) => Some(used),
-                None => return Err(self.refuse(Some(person), &from, "code").await),
+            (true, Some(factor)) => match self.prove(person.id, credentials, &factor)? {
+                Ok(used) => Some(used),
+                Err(why) => return Err(self.refuse(Some(person), &from, why).await),
             },
         };
-        let opened = self.open_session(person.id, credentials, used, &from, old.as_deref()).await;
+        let by = match used {
+            None => "password",
+            Some(Used::Step(_)) => "password and app",
+            Some(Used::Code(_)) => "password and recovery code",
+            Some(Used::Passkey { .. }) => "password and passkey",
+        };
+        let opened = self.open_session(person.id, credentials, used, by, &from, old.as_deref()).await;
         match opened {
             Ok(opened) => {
                 self.0.throttle.forgive(&folded, from.address);
@@ -109,15 +147,69 @@ impl Identity {
             None => ("stranger".to_owned(), "stranger".to_owned()),
         };
         let body = serde_json::json!({ "why": why, "address": from.address.to_string(), "agent": from.agent });
-        self.0.ledger.append(self.0.clock.now(), Draft::new("session.refused", actor, subject).body(body)).await?;
+        let home = person.map(Person::home).unwrap_or_default();
+        let draft = Draft::new("session.refused", actor, subject).tenant(&home).body(body);
+        self.0.ledger.append(self.0.clock.now(), draft).await?;
         Ok(())
     }
 
-    /// What of a second factor a code uses up; `None` if it is not right.
-    fn prove(&self, person: UserId, factor: &Totp, code: &Secret<String>) -> Result<Option<Used>, IdentityFault> {
-        let secret = self.unseal_totp(person, factor)?;
-        let step = totp::step_of(&secret, code.expose(), self.0.clock.now(), factor.step);
-        Ok(step.map(Used::Step).or_else(|| totp::recovery_hash(code.expose()).map(Used::Code)))
+    /// Shows a second factor for a session that came without one, which goes on under another id.
+    pub async fn step_up(&self, caller: &Caller, factor: Factor, from: &Visitor) -> Result<Opened, IdentityFault> {
+        self.by_session(caller)?;
+        let folded = name::folded(&caller.person.name);
+        self.charge(&folded, from).await?;
+        let changing = self.0.changing.lock().await;
+        let (directory, looked_at) = (self.0.directory.load_full(), self.credentials_of(caller));
+        if !looked_at.has_second_factor() {
+            self.0.throttle.give_back(&folded, from.address);
+            return Err(IdentityFault::Conflict("there is no second factor; add one first".to_owned()));
+        }
+        let used = match self.prove(caller.person.id, &looked_at, &factor)? {
+            Ok(used) => used,
+            Err(why) => {
+                drop(changing);
+                return Err(self.refuse(Some(&caller.person), from, why).await);
+            }
+        };
+        let credentials = used.after(Credentials::clone(&looked_at), self.0.clock.now());
+        let (kind, uses) = ("session.raised", used.code());
+        let change = Change { kind, from, ends_others: false, mfa: Some(true), codes: None, uses };
+        match self.change_credentials(caller, &directory, credentials, change).await {
+            Ok(opened) => {
+                self.0.throttle.forgive(&folded, from.address);
+                Ok(opened)
+            }
+            Err(IdentityFault::SignInRefused) => {
+                drop(changing);
+                Err(self.refuse(Some(&caller.person), from, "code").await)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// What a second factor uses up, or why it is not right.
+    fn prove(
+        &self,
+        person: UserId,
+        credentials: &Arc<Credentials>,
+        factor: &Factor,
+    ) -> Result<Result<Used, &'static str>, IdentityFault> {
+        let code = match factor {
+            Factor::Code(code) => code,
+            Factor::Passkey(proof, place) => {
+                let shown = self.prove_passkey(credentials, proof, place);
+                return Ok(shown.map(|(used, _)| used).map_err(ProofFault::why));
+            }
+        };
+        let step = match credentials.app() {
+            None => None,
+            Some(app) => {
+                let secret = self.unseal_totp(person, app)?;
+                totp::step_of(&secret, code.expose(), self.0.clock.now(), app.step)
+            }
+        };
+        let used = step.map(Used::Step).or_else(|| totp::recovery_hash(code.expose()).map(Used::Code));
+        Ok(used.ok_or("code"))
     }
 
     pub(super) fn unseal_totp(
@@ -128,11 +220,12 @@ impl Identity {
         Ok(self.0.vault.unseal(&format!("totp {person}"), &factor.sealed)?)
     }
 
-    async fn open_session(
+    pub(super) async fn open_session(
         &self,
         id: UserId,
         looked_at: &Arc<Credentials>,
         used: Option<Used>,
+        by: &'static str,
         from: &Visitor,
         old: Option<&str>,
     ) -> Result<Opened, IdentityFault> {
@@ -146,26 +239,18 @@ impl Identity {
         let at = self.0.clock.now();
         let mut next = directory.with_person(Arc::new(Person { last_sign_in_at: Some(at), ..Person::clone(person) }));
         let mut credentials = Credentials::clone(looked_at);
-        let code = match &used {
-            Some(Used::Step(step)) => {
-                credentials.totp = credentials.totp.map(|totp| Totp { step: *step, ..totp });
-                next = next.with_credentials(id, credentials.clone());
-                None
-            }
-            Some(Used::Code(hash)) => Some(*hash),
-            None => None,
-        };
-        let by = match used {
-            None => "password",
-            Some(Used::Step(_)) => "password and app",
-            Some(Used::Code(_)) => "password and recovery code",
-        };
+        if let Some(used) = &used {
+            credentials = used.after(credentials, at);
+            next = next.with_credentials(id, credentials.clone());
+        }
+        let code = used.as_ref().and_then(Used::code);
         let mfa = used.is_some();
         let (text, session) = Session::mint(&self.0.clock, id, mfa, from, self.0.limits);
         let session = Arc::new(session);
         let mut ended = self.too_many(id);
         ended.extend(old.and_then(|old| self.session_of_cookie(old)).map(|session| session.id));
-        let draft = Draft::new("session.opened", person.name.clone(), session.id.to_string()).body(serde_json::json!({
+        let draft = Draft::new("session.opened", person.name.clone(), session.id.to_string()).tenant(&person.home());
+        let draft = draft.body(serde_json::json!({
             "person": id, "by": by, "mfa": mfa, "address": session.address, "agent": session.agent,
         }));
         let (row, person, gone) = (Arc::clone(&session), next.people.get(&id).cloned(), ended.clone());
@@ -216,16 +301,22 @@ impl Identity {
         session.expires_at = old.expires_at;
         let session = Arc::new(session);
         let ended = if change.ends_others { self.sessions_of(id) } else { vec![own] };
-        let draft = Draft::new(change.kind, caller.person.name.clone(), id.to_string()).body(serde_json::json!({
+        let draft = Draft::new(change.kind, caller.person.name.clone(), id.to_string()).tenant(&caller.person.home());
+        let draft = draft.body(serde_json::json!({
             "session": session.id, "instead_of": own, "address": session.address, "sessions_ended": ended.len(),
         }));
         let next = directory.with_credentials(id, credentials.clone());
-        let (row, gone, codes) = (Arc::clone(&session), ended.clone(), change.codes);
+        let (row, gone, codes, uses) = (Arc::clone(&session), ended.clone(), change.codes, change.uses);
         self.0
             .ledger
-            .write(at, move |batch| {
+            .attempt(at, move |batch| {
                 Box::pin(async move {
                     let connection = batch.connection().await?;
+                    if let Some(hash) = uses
+                        && !store::use_recovery_code(connection, id, hash, at).await?
+                    {
+                        return Err(IdentityFault::SignInRefused);
+                    }
                     store::put_credentials(connection, id, &credentials, at).await?;
                     if let Some(codes) = codes {
                         store::put_recovery_codes(connection, id, &codes).await?;
@@ -289,8 +380,9 @@ impl Identity {
     }
 
     async fn end(&self, actor: &str, person: UserId, ended: Vec<SessionId>) -> Result<(), IdentityFault> {
-        let draft =
-            Draft::new("session.ended", actor, person.to_string()).body(serde_json::json!({ "sessions": ended }));
+        let draft = Draft::new("session.ended", actor, person.to_string())
+            .tenant(&self.0.directory.load().home(person))
+            .body(serde_json::json!({ "sessions": ended }));
         let gone = ended.clone();
         self.0
             .ledger
@@ -310,7 +402,7 @@ impl Identity {
         self.0.sessions.of(person).iter().map(|session| session.id).collect()
     }
 
-    fn too_many(&self, person: UserId) -> Vec<SessionId> {
+    pub(super) fn too_many(&self, person: UserId) -> Vec<SessionId> {
         let mut all = self.0.sessions.of(person);
         all.sort_by_key(|session| std::cmp::Reverse(session.seen_at()));
         all.iter().skip(MOST_SESSIONS - 1).map(|session| session.id).collect()
@@ -326,4 +418,6 @@ pub(super) struct Change<'c> {
     pub mfa: Option<bool>,
     /// Recovery codes in place of those that there were.
     pub codes: Option<Vec<[u8; 32]>>,
+    /// A recovery code that it uses up.
+    pub uses: Option<[u8; 32]>,
 }

@@ -10,19 +10,27 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::directory::{Credentials, Directory, Key, Kind, Person, Totp, Used};
+use super::grant::House;
 use super::link::{Link, Purpose};
+use super::passkey;
 use super::session::Session;
 use crate::db::{Db, DbFault};
+use crate::tenant::{Reach, Tenant};
 use crate::vault::Secret;
 
 pub async fn load(db: &Db) -> Result<Directory, DbFault> {
     let mut directory = Directory::default();
+    for row in sqlx::query("SELECT name, title, org, created_at FROM identity_tenant").fetch_all(db.reads()).await? {
+        let tenant = Tenant::named(row.try_get(0)?);
+        let house =
+            House { tenant: tenant.clone(), title: row.try_get(1)?, org: row.try_get(2)?, created_at: row.try_get(3)? };
+        directory.tenants.insert(tenant, Arc::new(house));
+    }
     let people = sqlx::query(
-        "SELECT id, name, roles, groups, created_at, disabled, kind, owner, last_sign_in_at FROM identity_person",
+        "SELECT id, name, roles, groups, created_at, disabled, kind, owner, last_sign_in_at, grants FROM identity_person",
     );
     for row in people.fetch_all(db.reads()).await? {
-        let person = person(&row)?;
-        directory.people.insert(person.id, Arc::new(person));
+        directory.put_person(Arc::new(person(&row)?));
     }
     let keys = sqlx::query(
         "SELECT id, person, name, hash, created_at, expires_at, revoked_at, scopes, last_used_at, addresses \
@@ -39,8 +47,11 @@ pub async fn load(db: &Db) -> Result<Directory, DbFault> {
         let sealed: Option<Vec<u8>> = row.try_get(2)?;
         let (confirmed_at, step) = (row.try_get(3)?, row.try_get(4)?);
         let totp = sealed.map(|sealed| Totp { sealed, confirmed_at, step });
-        let credentials = Credentials { password: password.map(Secret::new), totp };
+        let credentials = Credentials { password: password.map(Secret::new), totp, passkeys: Vec::new() };
         directory.credentials.insert(person, Arc::new(credentials));
+    }
+    for (person, passkey) in passkey::store::load(db).await? {
+        Arc::make_mut(directory.credentials.entry(person).or_default()).passkeys.push(passkey);
     }
     Ok(directory)
 }
@@ -54,8 +65,8 @@ pub async fn sessions(db: &Db) -> Result<Vec<Session>, DbFault> {
 
 pub async fn insert_person(connection: &mut SqliteConnection, person: &Person) -> Result<(), DbFault> {
     sqlx::query(
-        "INSERT INTO identity_person (id, name, roles, groups, created_at, disabled, kind, owner) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO identity_person (id, name, roles, groups, created_at, disabled, kind, owner, grants) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(person.id.to_string())
     .bind(&person.name)
@@ -65,6 +76,7 @@ pub async fn insert_person(connection: &mut SqliteConnection, person: &Person) -
     .bind(person.disabled)
     .bind(person.kind.as_str())
     .bind(person.owner.map(|owner| owner.to_string()))
+    .bind(words(&person.grants))
     .execute(connection)
     .await?;
     Ok(())
@@ -72,14 +84,31 @@ pub async fn insert_person(connection: &mut SqliteConnection, person: &Person) -
 
 pub async fn update_person(connection: &mut SqliteConnection, person: &Person) -> Result<(), DbFault> {
     sqlx::query(
-        "UPDATE identity_person SET roles = ?, groups = ?, disabled = ?, owner = ?, last_sign_in_at = ? WHERE id = ?",
+        "UPDATE identity_person SET roles = ?, groups = ?, grants = ?, disabled = ?, owner = ?, last_sign_in_at = ? \
+         WHERE id = ?",
     )
     .bind(words(&person.roles))
     .bind(words(&person.groups))
+    .bind(words(&person.grants))
     .bind(person.disabled)
     .bind(person.owner.map(|owner| owner.to_string()))
     .bind(person.last_sign_in_at)
     .bind(person.id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A tenant, new or changed.
+pub async fn put_tenant(connection: &mut SqliteConnection, house: &House) -> Result<(), DbFault> {
+    sqlx::query(
+        "INSERT INTO identity_tenant (name, title, org, created_at) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (name) DO UPDATE SET title = excluded.title, org = excluded.org",
+    )
+    .bind(house.tenant.as_str())
+    .bind(&house.title)
+    .bind(&house.org)
+    .bind(house.created_at)
     .execute(connection)
     .await?;
     Ok(())
@@ -103,9 +132,9 @@ pub async fn put_credentials(
     .bind(totp.and_then(|totp| totp.confirmed_at))
     .bind(totp.map_or(0, |totp| totp.step))
     .bind(at)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    passkey::store::put(connection, person, &credentials.passkeys).await
 }
 
 /// Replaces whatever codes there were.
@@ -232,6 +261,12 @@ pub async fn revoke_key(connection: &mut SqliteConnection, id: KeyId, at: i64) -
     Ok(())
 }
 
+pub async fn expire_key(connection: &mut SqliteConnection, id: KeyId, at: i64) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE identity_key SET expires_at = ? WHERE id = ?");
+    update.bind(at).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
 pub async fn see_key(connection: &mut SqliteConnection, id: KeyId, used: &Used) -> Result<(), DbFault> {
     let addresses: Vec<String> = used.addresses.lock().iter().map(ToString::to_string).collect();
     sqlx::query("UPDATE identity_key SET last_used_at = ?, addresses = ? WHERE id = ?")
@@ -263,6 +298,8 @@ fn person(row: &SqliteRow) -> Result<Person, DbFault> {
         kind: DbFault::column("identity_person.kind", Kind::read(row.try_get(6)?).ok_or("unknown"))?,
         owner: owner.map(|owner| user_id("identity_person.owner", &owner)).transpose()?,
         last_sign_in_at: row.try_get(8)?,
+        grants: DbFault::column("identity_person.grants", serde_json::from_str(row.try_get(9)?))?,
+        reach: Reach::default(),
     })
 }
 

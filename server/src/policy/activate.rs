@@ -11,6 +11,7 @@ use super::revision::{Activation, How, OriginKind, Pin, Revision};
 use super::{Mode, Policy, PolicyFault, store};
 use crate::approvals::{Approvals, RequestState};
 use crate::audit::Draft;
+use crate::events::Whose;
 use crate::fault;
 use crate::identity::{ActivateBundle, Permit};
 
@@ -100,7 +101,7 @@ impl Policy {
             state.taken = None;
             state.active.revision.clone()
         };
-        self.0.needs.events.publish(at, "bundle.unpinned", revision, serde_json::Value::Null);
+        self.0.needs.events.publish(at, Whose::All, "bundle.unpinned", revision, serde_json::Value::Null);
         self.nudge();
         Ok(())
     }
@@ -212,7 +213,7 @@ impl Policy {
         let body = serde_json::json!({
             "revision": next.revision, "before": before, "how": how.as_str(), "actor": next.actor, "reason": next.reason,
         });
-        self.0.needs.events.publish(at, "bundle.activated", next.revision.clone(), body);
+        self.0.needs.events.publish(at, Whose::All, "bundle.activated", next.revision.clone(), body);
         tracing::info!(revision = next.revision, how = how.as_str(), "another bundle decides now");
         Ok(next)
     }

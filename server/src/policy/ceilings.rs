@@ -11,6 +11,7 @@ use super::Policy;
 use crate::events::Events;
 use crate::fleet::{Filter, Fleet, FleetFault, Probe};
 use crate::hub::Hub;
+use crate::tenant::Reach;
 
 /// Also without a signal.
 const ROUND: Duration = Duration::from_secs(30);
@@ -50,7 +51,7 @@ impl Ceilings {
     /// Sets every ceiling that is not what the bundle says.
     pub async fn settle(&self) -> Result<(), FleetFault> {
         let bundle = self.policy.bundle();
-        for (probe, _) in self.fleet.list(&Filter::default()) {
+        for (probe, _) in self.fleet.list(&Reach::everything(), &Filter::default()) {
             let (ceiling, by) = ceiling(&bundle, &probe);
             if probe.ceiling == ceiling {
                 continue;
@@ -70,7 +71,7 @@ fn ceiling(bundle: &Bundle, probe: &Probe) -> (Level, Option<String>) {
         "Probe" => id == probe.id.to_string(),
         "Tag" => probe.tags.contains(id),
         "Site" => probe.site.as_deref() == Some(id),
-        "Tenant" => probe.tenant.as_deref() == Some(id),
+        "Tenant" => probe.tenant.as_str() == id,
         _ => false,
     };
     let level = |template: &str| bundle.templates().iter().find(|known| known.id == template)?.ceiling;

@@ -7,6 +7,7 @@ use super::revision::{Files, How, files_digest};
 use super::source::Found;
 use super::{Mode, Policy, PolicyFault, Reload, Seen, trial};
 use crate::audit::Draft;
+use crate::events::Whose;
 use crate::identity::{ActivateBundle, Permit};
 
 impl Policy {
@@ -39,7 +40,7 @@ impl Policy {
         }
         self.lay_over(&mut files).await?;
         let refused = |faults| PolicyFault::Refused { from: self.source().to_string(), faults };
-        let tried = match trial::attempt(files).await.map_err(refused) {
+        let tried = match trial::attempt(files, Some(self.bundle())).await.map_err(refused) {
             Ok(tried) if tried.trial.passed() => tried,
             Ok(tried) => {
                 let fault = refused(tried.trial.faults());
@@ -124,7 +125,7 @@ impl Policy {
     async fn say(&self, kind: &'static str, actor: &str, mut body: serde_json::Value) -> Result<(), PolicyFault> {
         body["source"] = self.source().to_string().into();
         let (at, revision) = (self.0.needs.clock.now(), self.bundle().revision().to_owned());
-        self.0.needs.events.publish(at, kind, revision.clone(), body.clone());
+        self.0.needs.events.publish(at, Whose::All, kind, revision.clone(), body.clone());
         self.0.needs.ledger.append(at, Draft::new(kind, actor, revision).body(body)).await?;
         Ok(())
     }

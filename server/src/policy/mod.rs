@@ -6,6 +6,7 @@ mod activate;
 pub mod api;
 mod ceilings;
 mod diff;
+mod draft;
 mod folder;
 mod follow;
 mod git;
@@ -17,11 +18,13 @@ mod source;
 mod store;
 mod templates;
 mod trial;
+mod upload;
 mod watcher;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use legator_engine::tlog::Verifier;
 use legator_engine::{Bundle, Fault};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -34,11 +37,13 @@ use crate::telemetry::Metrics;
 
 pub use self::activate::Wish;
 pub use self::ceilings::{Ceilings, reconcile_ceilings};
+pub use self::draft::{Depth, Examined, Overlay};
 pub use self::git::{Git, GitFault, GitSettings};
 pub use self::held::{Activations, reconcile_activations};
 pub use self::publish::Draft as Publication;
 pub use self::revision::{Activation, FailedCase, Files, How, Origin, OriginKind, Pin, Revision, Trial};
 pub use self::source::{Mode, Source};
+pub use self::upload::{UploadFault, signers};
 pub use self::watcher::watch;
 
 /// Holds the live bundle and every revision. Cheap to clone.
@@ -61,6 +66,8 @@ struct Inner {
 pub struct Needs {
     pub source: Source,
     pub mode: Mode,
+    /// The keys that may sign an upload; without one, uploads need no signature.
+    pub signers: Vec<Verifier>,
     pub db: Db,
     pub ledger: Ledger,
     pub events: Events,
@@ -123,6 +130,8 @@ pub enum PolicyFault {
     Busy,
     #[error("there is nothing to roll back to: no other revision was in force before this one")]
     NoEarlier,
+    #[error("the bundle is not signed by a key that may: {0}")]
+    Unsigned(String),
     #[error("no revision is pinned")]
     NotPinned,
     #[error("what is stored as revision `{0}` is not what bears that name")]
@@ -232,7 +241,8 @@ impl Policy {
             return Err(PolicyFault::NoRevision(revision.to_owned()));
         }
         let from = revision.to_owned();
-        let bundle = trial::load(files).await.map_err(|faults| PolicyFault::Refused { from, faults })?;
+        let bundle =
+            trial::load(files, Some(self.bundle())).await.map_err(|faults| PolicyFault::Refused { from, faults })?;
         if bundle.revision() != revision {
             return Err(PolicyFault::Altered(revision.to_owned()));
         }

@@ -105,7 +105,7 @@ async fn offer(needs: &Needs) -> Result<Offer, PolicyFault> {
     let found = needs.source.read().await?;
     let digest = files_digest(&found.files);
     let refused = |faults| PolicyFault::Refused { from: needs.source.to_string(), faults };
-    let tried = trial::attempt(found.files).await.map_err(refused)?;
+    let tried = trial::attempt(found.files, None).await.map_err(refused)?;
     if !tried.trial.passed() {
         return Err(refused(tried.trial.faults()));
     }
@@ -151,7 +151,7 @@ async fn begin(needs: &Needs, offer: &Offer, mut next: Activation) -> Result<Act
 async fn stored(needs: &Needs, revision: &str) -> Result<Arc<Bundle>, PolicyFault> {
     let files = store::files(&needs.db, revision).await?;
     let refused = |faults| PolicyFault::Refused { from: revision.to_owned(), faults };
-    let bundle = trial::load(files).await.map_err(refused)?;
+    let bundle = trial::load(files, None).await.map_err(refused)?;
     if bundle.revision() != revision {
         return Err(PolicyFault::Altered(revision.to_owned()));
     }
@@ -167,7 +167,7 @@ async fn carry_over(needs: &Needs) -> Result<(), PolicyFault> {
     let mut rows = Vec::new();
     for kept in earlier {
         let origin = Origin::of(OriginKind::Earlier).at(kept.source);
-        let row = match trial::attempt(kept.files.clone()).await {
+        let row = match trial::attempt(kept.files.clone(), None).await {
             Ok(tried) if tried.bundle.revision() == kept.revision => {
                 super::publish::row(&tried, &origin, "server", None, kept.at)
             }

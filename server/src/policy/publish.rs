@@ -6,6 +6,7 @@ use super::revision::{Files, Origin, Revision};
 use super::trial::{self, Tried};
 use super::{Policy, PolicyFault, store};
 use crate::audit;
+use crate::events::Whose;
 use crate::identity::{Permit, PublishBundle};
 
 /// What somebody wants to publish.
@@ -22,7 +23,7 @@ impl Policy {
     /// Tries files without keeping anything. A bundle that does not load has every fault of it.
     pub async fn check(&self, _: &Permit<PublishBundle>, files: Files) -> Result<Tried, PolicyFault> {
         let refused = |faults| PolicyFault::Refused { from: "upload".to_owned(), faults };
-        trial::attempt(files).await.map_err(refused)
+        trial::attempt(files, Some(self.bundle())).await.map_err(refused)
     }
 
     /// Tries files and keeps them as a revision, also if a case does not hold: then it cannot decide.
@@ -65,7 +66,7 @@ impl Policy {
         let found = found.ok_or_else(|| PolicyFault::NoRevision(row.revision.clone()))?;
         if new {
             let body = serde_json::json!({ "passed": found.report.passed(), "origin": found.origin });
-            self.0.needs.events.publish(at, "bundle.published", found.revision.clone(), body);
+            self.0.needs.events.publish(at, Whose::All, "bundle.published", found.revision.clone(), body);
         }
         Ok((found, new))
     }

@@ -109,7 +109,13 @@ const MOST_KEPT: usize = 200;
 
 impl Trial {
     pub fn of(report: &Report) -> Self {
-        let failed = report.cases.iter().filter(|case| !case.passed()).map(|case| FailedCase {
+        let of_policies = report.cases.iter().filter(|case| !case.passed()).map(|case| FailedCase {
+            file: case.file.clone(),
+            line: case.line,
+            name: case.name.clone(),
+            problems: case.problems.clone(),
+        });
+        let of_scripts = report.scripts.iter().filter(|case| !case.passed()).map(|case| FailedCase {
             file: case.file.clone(),
             line: case.line,
             name: case.name.clone(),
@@ -117,8 +123,8 @@ impl Trial {
         });
         Self {
             build: env!("CARGO_PKG_VERSION").to_owned(),
-            cases: report.cases.len(),
-            failed: failed.take(MOST_KEPT).collect(),
+            cases: report.cases.len() + report.scripts.len(),
+            failed: of_policies.chain(of_scripts).take(MOST_KEPT).collect(),
             gaps: report.gaps.iter().take(MOST_KEPT).cloned().collect(),
         }
     }

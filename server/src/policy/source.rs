@@ -49,6 +49,7 @@ impl Source {
             rewrites: told.git_rewrites,
             ssh_key: told.git_ssh_key,
             known_hosts: told.git_known_hosts,
+            ca: told.git_ca,
             mirror: config.data.join("bundle.git"),
         }))))
     }

@@ -17,10 +17,11 @@ pub struct Tried {
     pub trial: Trial,
 }
 
-/// Loads the files and runs their cases. A bundle that does not load has every fault of it.
-pub async fn attempt(files: Files) -> Result<Tried, Vec<Fault>> {
+/// Loads the files and runs their cases. A bundle that does not load has every fault of it. What the files share with
+/// the bundle `beside` is taken over from it.
+pub async fn attempt(files: Files, beside: Option<Arc<Bundle>>) -> Result<Tried, Vec<Fault>> {
     let work = tokio::task::spawn_blocking(move || {
-        let bundle = Bundle::load(&files)?;
+        let bundle = read(&files, beside.as_deref())?;
         let trial = Trial::of(&bundle.check());
         Ok(Tried { bundle: Arc::new(bundle), files: complete(files), trial })
     });
@@ -30,11 +31,15 @@ pub async fn attempt(files: Files) -> Result<Tried, Vec<Fault>> {
 }
 
 /// Loads the files of a revision that passed before.
-pub async fn load(files: Files) -> Result<Arc<Bundle>, Vec<Fault>> {
-    let work = tokio::task::spawn_blocking(move || Bundle::load(&files).map(Arc::new));
+pub async fn load(files: Files, beside: Option<Arc<Bundle>>) -> Result<Arc<Bundle>, Vec<Fault>> {
+    let work = tokio::task::spawn_blocking(move || read(&files, beside.as_deref()).map(Arc::new));
     work.await.unwrap_or_else(|fault| {
         Err(vec![Fault::whole("bundle.toml", format!("the bundle could not be loaded: {fault}"))])
     })
+}
+
+fn read(files: &Files, beside: Option<&Bundle>) -> Result<Bundle, Vec<Fault>> {
+    beside.map_or_else(|| Bundle::load(files), |beside| beside.reload(files))
 }
 
 fn complete(mut files: Files) -> Files {

@@ -14,6 +14,7 @@ use super::{Candidate, Explained, Finding, Job, Narrow, ReplayFault, Replays, Sh
 use crate::error::{Problem, at, json};
 use crate::identity::api::Authenticated;
 use crate::identity::{Act, Caller, Identity, Permit, ReadAudit, ReplayDecisions, ShadowBundle};
+use crate::policy::Overlay;
 
 #[derive(Tags)]
 enum Room {
@@ -47,6 +48,11 @@ pub struct ReplayIn {
     revision: Option<String>,
     /// A bundle that the server does not know: path to text.
     files: Option<BTreeMap<String, String>>,
+    /// A revision that the files are laid over; without it they are the whole bundle.
+    base: Option<String>,
+    /// Paths of the base that are left out.
+    #[oai(default)]
+    remove: Vec<String>,
     #[oai(flatten)]
     selection: SelectionIn,
 }
@@ -56,6 +62,11 @@ pub struct ReplayIn {
 pub struct CandidateIn {
     revision: Option<String>,
     files: Option<BTreeMap<String, String>>,
+    /// A revision that the files are laid over; without it they are the whole bundle.
+    base: Option<String>,
+    /// Paths of the base that are left out.
+    #[oai(default)]
+    remove: Vec<String>,
 }
 
 /// How many decisions came out how.
@@ -219,8 +230,8 @@ impl ReplayApi {
     /// Decides recorded decisions again, under a kept revision or under files that come with the request.
     #[oai(path = "/replays", method = "post", operation_id = "create_replay")]
     async fn create(&self, caller: Authenticated, body: Json<ReplayIn>) -> Result<Started, Problem> {
-        let ReplayIn { revision, files, selection } = body.0;
-        self.start(&caller.0, candidate(revision, files)?, selection).await
+        let ReplayIn { revision, files, base, remove, selection } = body.0;
+        self.start(&caller.0, candidate(revision, files, base, remove)?, selection).await
     }
 
     /// Replays, newest first.
@@ -342,7 +353,8 @@ impl ReplayApi {
     #[oai(path = "/bundles/shadow", method = "post", operation_id = "start_shadow")]
     async fn start_shadow(&self, caller: Authenticated, body: Json<CandidateIn>) -> Result<Json<ShadowOut>, Problem> {
         let permit = self.may_shadow(&caller.0, "candidate").await?;
-        let candidate = candidate(body.0.revision, body.0.files)?;
+        let CandidateIn { revision, files, base, remove } = body.0;
+        let candidate = candidate(revision, files, base, remove)?;
         Ok(Json(self.replays.start_shadow(permit, candidate).await?.into()))
     }
 
@@ -393,7 +405,7 @@ impl ReplayApi {
 
     /// What is found speaks of who did what, as the audit log does.
     async fn reader(&self, caller: &Caller) -> Result<Permit<ReadAudit>, Problem> {
-        self.permit(caller, Resource::other(OtherKind::AuditLog, "log")).await
+        self.permit(caller, Resource::other(OtherKind::AuditLog, "whole")).await
     }
 
     async fn may_shadow(&self, caller: &Caller, revision: &str) -> Result<Permit<ShadowBundle>, Problem> {
@@ -417,11 +429,16 @@ fn bundle(revision: &str) -> Resource {
     Resource::other(OtherKind::Bundle, revision)
 }
 
-fn candidate(revision: Option<String>, files: Option<BTreeMap<String, String>>) -> Result<Candidate, Problem> {
+fn candidate(
+    revision: Option<String>,
+    files: Option<BTreeMap<String, String>>,
+    base: Option<String>,
+    remove: Vec<String>,
+) -> Result<Candidate, Problem> {
     match (revision, files) {
-        (Some(revision), None) => Ok(Candidate::Revision(revision)),
-        (None, Some(files)) => Ok(Candidate::Files(files)),
-        _ => Err(Problem::new("invalid", "give exactly one of `revision` and `files`")),
+        (Some(revision), None) if base.is_none() && remove.is_empty() => Ok(Candidate::Revision(revision)),
+        (None, Some(files)) => Ok(Candidate::Files(Overlay { base, files, remove })),
+        _ => Err(Problem::new("invalid", "give either a `revision`, or `files` with what they are laid over")),
     }
 }
 
@@ -536,6 +553,7 @@ impl From<ReplayFault> for Problem {
             ReplayFault::Refused(faults) => Problem::new("bundle-refused", detail)
                 .help(faults.first().map(Fault::render).unwrap_or_default())
                 .faults(faults.iter().map(json).collect()),
+            ReplayFault::Unfit(_) => Problem::new("invalid", detail),
             ReplayFault::Ended(_) | ReplayFault::TooMany | ReplayFault::Obstacle(_) => Problem::new("conflict", detail),
             ReplayFault::Write(fault) => fault.into(),
             ReplayFault::Broken(_) | ReplayFault::Read(_) => Problem::internal(detail),

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use legator_engine::Bundle;
 
 use super::{ReplayFault, Replays, store};
-use crate::policy;
+use crate::policy::{self, Overlay, PolicyFault};
 
 /// What is tried out.
 pub enum Candidate {
     /// A revision that the server keeps; `live` is the one that decides now.
     Revision(String),
-    /// Files, by path.
-    Files(BTreeMap<String, String>),
+    /// Files that come with the request, laid over a revision or a bundle of their own.
+    Files(Overlay),
 }
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -22,7 +22,7 @@ impl Replays {
     /// The bundle, and its files as they are kept.
     pub(super) async fn load(&self, candidate: Candidate) -> Result<(Arc<Bundle>, String), ReplayFault> {
         let files = match candidate {
-            Candidate::Files(texts) => texts.into_iter().map(|(path, text)| (path, text.into_bytes())).collect(),
+            Candidate::Files(overlay) => self.0.policy.overlaid(overlay).await.map_err(unlaid)?.0,
             Candidate::Revision(revision) => {
                 let live = self.0.policy.bundle().revision().to_owned();
                 let revision = if revision == "live" { live } else { revision };
@@ -58,5 +58,13 @@ impl Replays {
         let read = tokio::task::spawn_blocking(move || Bundle::load(&files));
         let bundle = read.await.map_err(|fault| ReplayFault::Broken(fault.to_string()))?;
         bundle.map(Arc::new).map_err(ReplayFault::Refused)
+    }
+}
+
+fn unlaid(fault: PolicyFault) -> ReplayFault {
+    match fault {
+        PolicyFault::NoRevision(revision) => ReplayFault::NoRevision(revision),
+        PolicyFault::Read(fault) => ReplayFault::Read(fault),
+        other => ReplayFault::Unfit(other.to_string()),
     }
 }

@@ -29,7 +29,7 @@ use crate::audit::{Draft, Ledger, WriteFault};
 use crate::clock::Clock;
 use crate::command::{Road, Stretch};
 use crate::db::{Db, DbFault};
-use crate::events::Events;
+use crate::events::{Events, Whose};
 use crate::identity::{Permit, ReplayDecisions};
 use crate::policy::Policy;
 use crate::telemetry::Metrics;
@@ -83,6 +83,8 @@ pub enum ReplayFault {
     NoShadow,
     #[error("the candidate has {} fault(s); the first: {}", .0.len(), .0.first().map(ToString::to_string).unwrap_or_default())]
     Refused(Vec<Fault>),
+    #[error("{0}")]
+    Unfit(String),
     #[error("the replay is {} already", .0.as_str())]
     Ended(JobState),
     #[error("{MOST_WAITING} replays wait already; cancel one, or ask again later")]
@@ -228,7 +230,7 @@ impl Replays {
             "state": job.state.as_str(), "seen": job.seen, "total": job.total,
             "changed": job.tally.kinds.changed(), "not_replayable": job.tally.stopped(),
         });
-        self.0.events.publish(self.0.clock.now(), topic, job.id.clone(), body);
+        self.0.events.publish(self.0.clock.now(), Whose::House, topic, job.id.clone(), body);
     }
 }
 

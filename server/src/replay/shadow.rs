@@ -17,6 +17,7 @@ use super::store::{self, ShadowRow};
 use super::{Candidate, ReplayFault, Replays};
 use crate::audit::{Draft, WriteFault};
 use crate::command::Heard;
+use crate::events::Whose;
 use crate::identity::{Permit, ShadowBundle};
 use crate::telemetry::By;
 
@@ -111,7 +112,7 @@ impl Replays {
         written.await?;
         self.listen(row).await?;
         let body = serde_json::json!({ "on": true });
-        self.0.events.publish(now, "shadow.started", bundle.revision(), body);
+        self.0.events.publish(now, Whose::House, "shadow.started", bundle.revision(), body);
         self.shadow(None, 0).await
     }
 
@@ -137,7 +138,7 @@ impl Replays {
         self.0.road.tap().stop();
         *self.0.shadow.on.lock() = None;
         self.0.metrics.shadow_on.set(0);
-        self.0.events.publish(now, "shadow.stopped", row.candidate, serde_json::json!({ "on": false }));
+        self.0.events.publish(now, Whose::House, "shadow.stopped", row.candidate, serde_json::json!({ "on": false }));
         Ok(())
     }
 
@@ -256,7 +257,7 @@ impl Replays {
             })
         });
         written.await?;
-        self.0.events.publish(now, "shadow.counted", candidate, body);
+        self.0.events.publish(now, Whose::House, "shadow.counted", candidate, body);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use crate::audit::{Entry, Filter, Ledger};
 use crate::clock::Clock;
 use crate::error::{Problem, at};
 use crate::identity::api::Authenticated;
-use crate::identity::{ExportAudit, Identity, ReadAudit};
+use crate::identity::{Caller, ExportAudit, Identity, ReadAudit};
 
 #[derive(Tags)]
 enum Room {
@@ -34,6 +34,9 @@ pub struct EntryOut {
     command: Option<String>,
     #[oai(skip_serializing_if_is_none)]
     probe: Option<String>,
+    /// Whose it is; absent for the default tenant.
+    #[oai(skip_serializing_if_is_none)]
+    tenant: Option<String>,
     /// Base 64 of the RFC 6962 leaf hash.
     leaf_hash: String,
     /// What its writer said.
@@ -152,7 +155,7 @@ impl TimelineApi {
             kind: kind.0,
             command: command.0,
             probe: probe.0,
-            tenant: None,
+            reach: caller.0.reach.clone(),
             since_ms: since.0.map(|at| at.timestamp_millis()),
             until_ms: until.0.map(|at| at.timestamp_millis()),
             text: q.0,
@@ -213,7 +216,7 @@ impl TimelineApi {
         from: Query<u64>,
         #[oai(default = "thousand", validator(minimum(value = "1"), maximum(value = "1000")))] limit: Query<u32>,
     ) -> Result<PlainText<String>, Problem> {
-        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        self.identity.permit::<ReadAudit>(&caller.0, Resource::other(OtherKind::AuditLog, "whole")).await?;
         let to = from.0.saturating_add(u64::from(limit.0)).min(self.ledger.head().size);
         let page = self.ledger.entries(&Filter::default(), Some(to), limit.0).await?;
         let mut text = String::new();
@@ -245,7 +248,7 @@ impl TimelineApi {
             kind: kind.0,
             command: command.0,
             probe: probe.0,
-            tenant: None,
+            reach: caller.0.reach.clone(),
             since_ms: since.0.map(|at| at.timestamp_millis()),
             until_ms: until.0.map(|at| at.timestamp_millis()),
             text: None,
@@ -264,17 +267,15 @@ impl TimelineApi {
     #[oai(path = "/audit/entries/:index", method = "get", operation_id = "get_audit_entry")]
     async fn entry(&self, caller: Authenticated, index: Path<u64>) -> Result<Json<EntryOut>, Problem> {
         self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
-        let entry = self.ledger.entry(index.0).await?.ok_or_else(|| Problem::not_found("entry", index.0))?;
-        Ok(Json(shape(entry)))
+        Ok(Json(shape(self.find(&caller.0, index.0).await?)))
     }
 
     /// Proves, for a check that needs no server, that an entry is in the log.
     #[oai(path = "/audit/entries/:index/proof", method = "get", operation_id = "prove_audit_entry")]
     async fn proof(&self, caller: Authenticated, index: Path<u64>) -> Result<Json<ProofOut>, Problem> {
         self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
-        let missing = || Problem::not_found("entry", index.0);
-        let entry = self.ledger.entry(index.0).await?.ok_or_else(missing)?;
-        let proof = self.ledger.proof(index.0).await?.ok_or_else(missing)?;
+        let entry = self.find(&caller.0, index.0).await?;
+        let proof = self.ledger.proof(index.0).await?.ok_or_else(|| Problem::not_found("entry", index.0))?;
         Ok(Json(ProofOut {
             index: index.0,
             entry: entry.json,
@@ -282,6 +283,14 @@ impl TimelineApi {
             proof: proof.ticket.to_string(),
             verifier: self.ledger.verifier().to_string(),
         }))
+    }
+}
+
+impl TimelineApi {
+    /// An entry within the caller's reach. Another is as unknown as one that the log has not come to.
+    async fn find(&self, caller: &Caller, index: u64) -> Result<Entry, Problem> {
+        let entry = self.ledger.entry(index).await?.filter(|entry| caller.reach.has(&entry.tenant()));
+        entry.ok_or_else(|| Problem::not_found("entry", index))
     }
 }
 
@@ -307,6 +316,7 @@ fn shape(entry: Entry) -> EntryOut {
         subject: entry.subject,
         command: entry.command,
         probe: entry.probe,
+        tenant: entry.tenant,
         leaf_hash: entry.leaf_hash.to_base64(),
         json: entry.json,
     }

@@ -54,11 +54,14 @@ pub async fn export(
 ) -> Result<Stream, WriteFault> {
     let (now, by) = (clock.now(), permit.caller().person.name.clone());
     let narrowed = narrowed(&filter);
-    let size = ledger.head().size;
-    let draft = Draft::new("audit.exported", by.clone(), "log").body(serde_json::json!({
-        "form": form.as_str(), "narrowed_by": narrowed, "size": size, "person": permit.caller().person.id.to_string(),
-    }));
+    let draft = Draft::new("audit.exported", by.clone(), "log").tenant(&permit.caller().person.home()).body(
+        serde_json::json!({
+            "form": form.as_str(), "narrowed_by": narrowed, "person": permit.caller().person.id.to_string(),
+        }),
+    );
     ledger.append(now, draft).await?;
+    // With the entry of this very export, so that a checkpoint of a moment later signs just what is here.
+    let size = ledger.head().size;
     let writer = Writer::new(&by, now, narrowed);
     let begun = (form, Some(writer), VecDeque::new(), 0_u64, false);
     let source = (ledger.clone(), filter, size);
@@ -135,9 +138,10 @@ fn is_of(kind: &str, wanted: &str) -> bool {
 }
 
 fn narrowed(filter: &Filter) -> BTreeMap<String, String> {
-    let Filter { actor, kind, command, probe, tenant, since_ms, until_ms, text } = filter;
+    let Filter { actor, kind, command, probe, reach, since_ms, until_ms, text } = filter;
+    let tenants = reach.listed();
     let texts =
-        [("actor", actor), ("kind", kind), ("command", command), ("probe", probe), ("tenant", tenant), ("q", text)];
+        [("actor", actor), ("kind", kind), ("command", command), ("probe", probe), ("tenants", &tenants), ("q", text)];
     let times = [("since_ms", since_ms), ("until_ms", until_ms)];
     let texts = texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.clone()?)));
     texts.chain(times.into_iter().filter_map(|(name, at)| Some((name.to_owned(), at.as_ref()?.to_string())))).collect()

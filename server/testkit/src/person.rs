@@ -31,7 +31,7 @@ pub struct Sse {
 
 /// A client that speaks to loopback and nothing else.
 pub fn http() -> Client {
-    Client::builder().no_proxy().build().unwrap()
+    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 impl Person {

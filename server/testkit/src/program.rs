@@ -112,6 +112,12 @@ impl Programs {
         Person::new("admin", "", Some(key.trim().to_owned()), &self.base, &crate::http())
     }
 
+    /// Where the server listens, and the administrator's key: what a command line needs.
+    pub fn door(&self) -> (String, String) {
+        let key = std::fs::read_to_string(self.data().join("admin.key")).unwrap_or_default();
+        (format!("http://{}", self.address), key.trim().to_owned())
+    }
+
     /// Every command there is.
     pub async fn commands(&self) -> Vec<Value> {
         let page = self.admin().get("/api/v1/commands?limit=500").await.is(200);

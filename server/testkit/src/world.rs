@@ -27,7 +27,10 @@ pub struct Plan {
     clock: Option<Clock>,
     bundle: Option<PathBuf>,
     bundles: Option<Bundles>,
+    configure: Option<Configure>,
 }
+
+type Configure = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// A server, its people and its hosts.
 pub struct World {
@@ -66,10 +69,18 @@ impl Plan {
         self
     }
 
+    /// Whatever else is to be different.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Config) + Send + 'static) {
+        self.configure = Some(Box::new(change));
+    }
+
     pub async fn start(self) -> World {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config { bundle: self.bundle, ..Config::on_loopback(&folder.path().join("data")) };
         config.bundles = self.bundles.unwrap_or(config.bundles);
+        if let Some(configure) = self.configure {
+            configure(&mut config);
+        }
         let clock = self.clock.unwrap_or_else(Clock::system);
         let base = Arc::new(Mutex::new(String::new()));
         let mut world =
@@ -173,6 +184,26 @@ impl World {
         Person::new(name, made["id"].as_str().unwrap(), Some(key), &self.base, &self.http)
     }
 
+    /// Somebody new with these roles and grants, and a key.
+    pub async fn granted(&self, name: &str, roles: &[&str], grants: &[&str]) -> Person {
+        let new = json!({ "name": name, "roles": roles, "grants": grants });
+        self.keyed(new).await
+    }
+
+    /// Somebody new as `new` says, and a key.
+    pub async fn keyed(&self, new: Value) -> Person {
+        let (admin, name) = (self.admin(), new["name"].as_str().unwrap().to_owned());
+        let made = admin.post("/api/v1/users", new).await.is(201);
+        let key = admin.post("/api/v1/auth/keys", json!({ "user": name, "name": format!("{name} key") })).await.is(201);
+        let key = key["plain_key"].as_str().unwrap().to_owned();
+        Person::new(&name, made["id"].as_str().unwrap(), Some(key), &self.base, &self.http)
+    }
+
+    /// A tenant, of nobody's organization.
+    pub async fn tenant(&self, name: &str) {
+        self.admin().post("/api/v1/tenants", json!({ "name": name })).await.is(201);
+    }
+
     /// An enrollment token, made with these wishes.
     pub async fn token(&self, wishes: Value) -> Value {
         self.admin().post("/api/v1/tokens", wishes).await.is(201)
@@ -180,7 +211,12 @@ impl World {
 
     /// An enrolled host that is not connected yet.
     pub async fn host(&self, name: &str, tags: &[&str]) -> Host {
-        let token = self.token(json!({ "name": name, "tags": tags })).await;
+        self.host_with(name, json!({ "name": name, "tags": tags })).await
+    }
+
+    /// An enrolled host, by a token that is made with these wishes.
+    pub async fn host_with(&self, name: &str, wishes: Value) -> Host {
+        let token = self.token(wishes).await;
         let answer = self.stranger().post("/api/v1/register", registration(&token["token"], name)).await;
         Host::enrolled(&answer.is(201), &self.base)
     }

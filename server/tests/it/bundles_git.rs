@@ -13,18 +13,18 @@ use crate::bundles::{FROZEN, activate, published};
 use crate::text;
 
 /// A repository that somebody works in.
-struct Repository(TempDir);
+pub struct Repository(TempDir);
 
 impl Repository {
     /// With the shipped bundle as its first commit, on `main`.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let repository = Self(shipped());
         repository.git(&["init", "--quiet", "--initial-branch=main", "."]);
         repository.commit("first");
         repository
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -45,20 +45,20 @@ impl Repository {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn commit(&self, message: &str) -> String {
+    pub fn commit(&self, message: &str) -> String {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
         self.git(&["rev-parse", "HEAD"])
     }
 
-    fn write(&self, path: &str, content: &str) {
+    pub fn write(&self, path: &str, content: &str) {
         std::fs::write(self.path().join(path), content).unwrap();
     }
 }
 
 const SECRET: &str = "a word that only both know";
 
-fn bundles(repository: &Repository) -> Bundles {
+pub fn bundles(repository: &Repository) -> Bundles {
     Bundles {
         git_url: Some(repository.url()),
         git_ref: "main".to_owned(),
@@ -74,12 +74,12 @@ async fn following(repository: &Repository) -> World {
 }
 
 /// Has the server read the repository now, as somebody who may; what the source says then.
-async fn look(world: &World) -> Value {
+pub async fn look(world: &World) -> Value {
     world.admin().post("/api/v1/policies/reload", json!(null)).await;
     world.admin().get("/api/v1/bundles/source").await.is(200)
 }
 
-async fn active(world: &World) -> String {
+pub async fn active(world: &World) -> String {
     text(&world.admin().get("/version").await.is(200), "revision").to_owned()
 }
 

@@ -14,13 +14,24 @@ mod bundles_crash;
 #[cfg(test)]
 mod bundles_git;
 #[cfg(test)]
+mod bundles_remote;
+#[cfg(test)]
 mod bundles_templates;
+#[cfg(test)]
+mod bundles_upload;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod data;
+
+#[cfg(test)]
+mod devices;
+#[cfg(test)]
+mod drafts;
 #[cfg(test)]
 mod enrollment;
+#[cfg(test)]
+mod guide;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
@@ -28,7 +39,15 @@ mod identity_people;
 #[cfg(test)]
 mod identity_sessions;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
+mod oidc_provider;
+#[cfg(test)]
+mod oidc_real;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod passkeys;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
@@ -37,10 +56,15 @@ mod refusals;
 mod replay;
 #[cfg(test)]
 mod road;
+
+#[cfg(test)]
+mod several;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod wire;
 

@@ -1,6 +1,7 @@
 // The interface as people use it: Chromium, a real server, real probes. The last line says how many stories went well.
 import { join } from 'node:path';
 import { pages } from './pages.mjs';
+import { policies } from './policies.mjs';
 import { axe, browser, holds, same, shots, story, tally } from './teller.mjs';
 import { until, world } from './world.mjs';
 
@@ -67,6 +68,7 @@ try {
     await ben.getByLabel('Password').fill(WORD);
     await ben.getByRole('button', { name: 'Choose it and sign in' }).click();
     await ben.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+    await ben.getByRole('button', { name: 'Signed in as ben' }).waitFor();
     same(await ben.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Enroll' }).count(), 0, 'a link to a page that may not be seen');
     await ben.goto('/enroll');
     await ben.getByText('You may not see the tokens').waitFor();
@@ -154,6 +156,8 @@ try {
     await ana.getByRole('table', { name: 'Network interfaces' }).waitFor();
     console.log(`      a tab answers in ${Date.now() - began} ms beside it`);
   }, ana);
+
+  await policies({ ana, ben, w, run, shot, signIn });
 
   await story('live updates go on over a restart of the server', async () => {
     await ana.goto('/fleet');

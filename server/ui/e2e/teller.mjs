@@ -12,10 +12,11 @@ export const shots = process.env.LEGATOR_SHOTS ?? fileURLToPath(new URL('../../.
 mkdirSync(shots, { recursive: true });
 
 export const tally = { passed: 0, failed: 0, rules: 0 };
-const only = process.argv[2];
+/** Only stories whose names fit, and those that set the stage. */
+const only = process.argv[2] ? new RegExp(process.argv[2]) : undefined;
 
 export async function story(name, tell, page) {
-  if (only && !name.includes(only) && !name.startsWith('first start')) return;
+  if (only && !only.test(name) && !name.startsWith('first start')) return;
   const began = performance.now();
   try {
     await tell();
@@ -43,7 +44,7 @@ export async function browser() {
     /** Another person's browser: nothing is shared with the others. */
     async person(base, options = {}) {
       const context = await chrome.newContext({ baseURL: base, ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, ...options });
-      context.setDefaultTimeout(30_000);
+      context.setDefaultTimeout(Number(process.env.LEGATOR_PATIENCE ?? 30_000));
       if (process.env.LEGATOR_UI_FROM) await context.route(`${base}/**`, fromFolder(process.env.LEGATOR_UI_FROM));
       const page = await context.newPage();
       // A refusal that a page expects is on the console too; what a page threw never is expected.

@@ -2,6 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, redirect } from '@tanstack/react-router';
 import type { Show } from './approvals/Queue';
 import type { FleetSearch } from './fleet/Fleet';
+import type { Narrow } from './policy/Differences';
 import { Empty, FailureNote } from './kit/states';
 import { Root } from './shell/Root';
 
@@ -56,19 +57,38 @@ const activity = createRoute({
 });
 const entry = createRoute({ getParentRoute: () => activity, path: '$index', component: lazyRouteComponent(() => import('./timeline/Entry')) });
 
-export type PolicySearch = { file?: string; line?: number };
-const policies = createRoute({
-  getParentRoute: () => root, path: '/policies',
-  validateSearch: (raw: Raw): PolicySearch => kept<PolicySearch>({ file: text(raw, 'file'), line: Number(raw.line) > 0 ? Number(raw.line) : undefined } as never),
-  component: lazyRouteComponent(() => import('./policy/Policies')),
+export type PolicySearch = { file?: string; line?: number; rev?: string; cover?: boolean };
+const policies = createRoute({ getParentRoute: () => root, path: '/policies', component: lazyRouteComponent(() => import('./policy/Policies')) });
+const policySource = createRoute({
+  getParentRoute: () => policies, path: '/',
+  validateSearch: (raw: Raw): PolicySearch => kept<PolicySearch>({ file: text(raw, 'file'), line: Number(raw.line) > 0 ? Number(raw.line) : undefined, rev: text(raw, 'rev'), cover: raw.cover === true || undefined } as never),
+  component: lazyRouteComponent(() => import('./policy/Source')),
 });
+const policyChanges = createRoute({ getParentRoute: () => policies, path: 'changes', component: lazyRouteComponent(() => import('./policy/Changes')) });
+const policyCases = createRoute({
+  getParentRoute: () => policies, path: 'cases', validateSearch: (raw: Raw): { q?: string } => kept<{ q?: string }>({ q: text(raw, 'q') } as never),
+  component: lazyRouteComponent(() => import('./policy/Cases')),
+});
+const policyReplays = createRoute({
+  getParentRoute: () => policies, path: 'replays', validateSearch: (raw: Raw): { candidate?: string } => kept<{ candidate?: string }>({ candidate: text(raw, 'candidate') } as never),
+  component: lazyRouteComponent(() => import('./policy/Replays')),
+});
+const narrowed = (raw: Raw): Narrow => kept<Narrow>({ kind: text(raw, 'kind'), principal: text(raw, 'principal'), tag: text(raw, 'tag'), action: text(raw, 'action'), policy: text(raw, 'policy') } as never);
+const policyReplay = createRoute({ getParentRoute: () => policies, path: 'replays/$id', validateSearch: narrowed, component: lazyRouteComponent(() => import('./policy/Replay')) });
+const policyShadow = createRoute({ getParentRoute: () => policies, path: 'shadow', validateSearch: narrowed, component: lazyRouteComponent(() => import('./policy/ShadowPage')) });
+type Between = { from?: string; to?: string };
+const policyHistory = createRoute({
+  getParentRoute: () => policies, path: 'history', validateSearch: (raw: Raw): Between => kept<Between>({ from: text(raw, 'from'), to: text(raw, 'to') } as never),
+  component: lazyRouteComponent(() => import('./policy/History')),
+});
+const policyRevision = createRoute({ getParentRoute: () => policies, path: 'history/$rev', component: lazyRouteComponent(() => import('./policy/Revision')) });
 const enroll = createRoute({ getParentRoute: () => root, path: '/enroll', component: lazyRouteComponent(() => import('./enroll/Enroll')) });
 const access = createRoute({ getParentRoute: () => root, path: '/access', component: lazyRouteComponent(() => import('./identity/Access')) });
 const account = createRoute({ getParentRoute: () => root, path: '/account', component: lazyRouteComponent(() => import('./identity/Account')) });
 const settings = createRoute({ getParentRoute: () => root, path: '/settings', component: lazyRouteComponent(() => import('./house/Settings')) });
 
 export const router = createRouter({
-  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), commands, command, activity.addChildren([entry]), policies, enroll, access, account, settings]),
+  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), commands, command, activity.addChildren([entry]), policies.addChildren([policySource, policyChanges, policyCases, policyReplays, policyReplay, policyShadow, policyHistory, policyRevision]), enroll, access, account, settings]),
   defaultPreload: 'intent', scrollRestoration: true,
 });
 declare module '@tanstack/react-router' { interface Register { router: typeof router } }

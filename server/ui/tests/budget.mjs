@@ -20,8 +20,8 @@ for (let at = 0; at < named.length; at++) {
 const overview = all.find((name) => /^Overview-.*\.js$/.test(name));
 const first = [...named, ...(overview ? [overview] : [])].reduce((sum, name) => sum + size(name), 0);
 const rest = all.filter((name) => name.endsWith('.js') && !named.includes(name));
-const route = Math.max(...rest.filter((name) => !name.startsWith('code-')).map(size));
-const code = rest.filter((name) => /^(code-|CodeView-)/.test(name)).reduce((sum, name) => sum + size(name), 0);
+const route = Math.max(...rest.filter((name) => !/^(code-|CodeView-|CodeEdit-|look-)/.test(name)).map(size));
+const code = rest.filter((name) => /^(code-|CodeView-|CodeEdit-|look-)/.test(name)).reduce((sum, name) => sum + size(name), 0);
 const fonts = all.filter((name) => name.endsWith('.woff2')).reduce((sum, name) => sum + readFileSync(join(folder, 'assets', name)).length, 0);
 
 let over = 0;

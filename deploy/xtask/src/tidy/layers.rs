@@ -6,7 +6,7 @@ use super::{File, Finding, Source, Tree};
 /// Rows from the ground up, under the architecture's numbers. A room may name rooms of lower rows and itself.
 /// Row 0 has two steps, since all that stands on the ground may ask for the time, and any may be told to die by a test.
 const ROWS: &[(&str, &[&str])] = &[
-    ("0, ground", &["clock", "fault"]),
+    ("0, ground", &["clock", "fault", "tenant"]),
     ("0", &["config", "db", "error", "events", "telemetry", "ui", "vault"]),
     ("0, above it", &["tls"]),
     ("1", &["audit"]),
@@ -14,7 +14,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("3", &["approvals", "capacity", "cloud", "fleet", "hub", "models", "network"]),
     ("4", &["command", "grants", "policy"]),
     ("5", &["alerts", "chat", "discovery", "jobs", "kubeflow", "replay", "timeline"]),
-    ("6", &["federation", "mcp", "notify"]),
+    ("6", &["federation", "mcp", "notify", "rotation"]),
     ("7", &["app", "doctor"]),
     ("8", &["http"]),
 ];

@@ -11,7 +11,7 @@ use super::Room;
 use crate::approvals::{Approvals, Comment, Delegation, Figures, NewVoteKey, Request, Span, VoteKey};
 use crate::error::{Problem, at};
 use crate::identity::api::Authenticated;
-use crate::identity::{CommentApproval, DelegateVotes, EnrollVoteKey, Identity, ViewApprovals};
+use crate::identity::{Caller, CommentApproval, DelegateVotes, EnrollVoteKey, Identity, ViewApprovals};
 
 /// Something that was said about a request.
 #[derive(Object)]
@@ -178,7 +178,7 @@ impl ArrangedApi {
     /// What was said about a request, oldest first.
     #[oai(path = "/approvals/:id/comments", method = "get", operation_id = "list_comments")]
     async fn comments(&self, caller: Authenticated, id: Path<String>) -> Result<Json<CommentList>, Problem> {
-        let request = self.find(&id.0).await?;
+        let request = self.find(&caller.0, &id.0).await?;
         self.identity.permit::<ViewApprovals>(&caller.0, request.resource()).await?;
         let comments = self.approvals.comments(request.id).await?;
         Ok(Json(CommentList { comments: comments.into_iter().map(comment_out).collect() }))
@@ -192,7 +192,7 @@ impl ArrangedApi {
         id: Path<String>,
         body: Json<CommentIn>,
     ) -> Result<CommentMade, Problem> {
-        let request = self.find(&id.0).await?;
+        let request = self.find(&caller.0, &id.0).await?;
         let permit = self.identity.permit::<CommentApproval>(&caller.0, request.resource()).await?;
         let CommentIn { text, reply_to } = body.0;
         let comment = self.approvals.comment(permit, request.id, text, reply_to).await?;
@@ -210,7 +210,7 @@ impl ArrangedApi {
         self.identity.permit::<ViewApprovals>(&caller.0, Resource::control_plane()).await?;
         let month = || self.approvals.now() - 30 * 24 * 60 * 60 * 1000;
         let since = since.0.map_or_else(month, |at| at.timestamp_millis());
-        let (all, voters) = self.approvals.figures(since).await?;
+        let (all, voters) = self.approvals.figures(&caller.0.reach, since).await?;
         let voters = voters.into_iter().map(|voter| VoterOut {
             person: voter.person,
             name: voter.name,
@@ -220,7 +220,7 @@ impl ArrangedApi {
             since: at(since),
             all: figures_out(&all),
             voters: voters.collect(),
-            breakglass_unreviewed: self.approvals.n_unreviewed(),
+            breakglass_unreviewed: self.approvals.n_unreviewed(&caller.0.reach),
         }))
     }
 
@@ -237,7 +237,13 @@ impl ArrangedApi {
             true => self.approvals.past_delegations(500).await?,
             false => self.approvals.delegations(),
         };
-        Ok(Json(DelegationList { delegations: found.into_iter().map(delegation_out).collect() }))
+        Ok(Json(DelegationList {
+            delegations: found
+                .into_iter()
+                .filter(|made| self.knows(&caller.0, &made.person))
+                .map(delegation_out)
+                .collect(),
+        }))
     }
 
     /// Hands on the caller's votes for a while, to somebody whom policy lets vote themselves.
@@ -245,7 +251,7 @@ impl ArrangedApi {
     async fn delegate(&self, caller: Authenticated, body: Json<DelegationIn>) -> Result<DelegationMade, Problem> {
         let permit = self.identity.permit::<DelegateVotes>(&caller.0, Resource::control_plane()).await?;
         let DelegationIn { to, since, until, reason } = body.0;
-        let delegate = self.identity.named(&to);
+        let delegate = self.identity.named(&caller.0.reach, &to);
         let delegate =
             delegate.ok_or_else(|| Problem::new("invalid", format!("there is nobody `{to}` to stand in")))?;
         if !self.identity.could_vote(&delegate) {
@@ -278,7 +284,9 @@ impl ArrangedApi {
         self.identity.permit::<ViewApprovals>(&caller.0, Resource::control_plane()).await?;
         let person = mine.0.unwrap_or(false).then(|| caller.0.person.id.to_string());
         let keys = self.approvals.vote_keys(person.as_deref());
-        Ok(Json(VoteKeyList { keys: keys.into_iter().map(key_out).collect() }))
+        Ok(Json(VoteKeyList {
+            keys: keys.into_iter().filter(|key| self.knows(&caller.0, &key.person)).map(key_out).collect(),
+        }))
     }
 
     /// Enrolls a key of the caller's that votes are signed with.
@@ -302,9 +310,17 @@ impl ArrangedApi {
         Ok(Gone::Gone)
     }
 
-    async fn find(&self, id: &str) -> Result<std::sync::Arc<Request>, Problem> {
+    async fn find(&self, caller: &Caller, id: &str) -> Result<std::sync::Arc<Request>, Problem> {
         let parsed = id.parse().map_err(|_| Problem::not_found("approval", id))?;
-        Ok(self.approvals.get(parsed).await?)
+        Ok(self.approvals.get(&caller.reach, parsed).await?)
+    }
+
+    /// Whether the caller may know of somebody. Who is gone is known to who reaches every tenant.
+    fn knows(&self, caller: &Caller, person: &str) -> bool {
+        match self.identity.person(person) {
+            Some(person) => person.reach.only().is_none_or(|home| caller.reach.has(home)),
+            None => caller.reach.is_every_tenant(),
+        }
     }
 }
 

@@ -81,9 +81,9 @@ impl GlassApi {
         #[oai(default = "hundred", validator(minimum(value = "1"), maximum(value = "500")))] limit: Query<u32>,
     ) -> Result<Json<BreakList>, Problem> {
         self.identity.permit::<ViewApprovals>(&caller.0, Resource::control_plane()).await?;
-        let found = self.approvals.list_breaks(unreviewed.0.unwrap_or(false), limit.0).await?;
+        let found = self.approvals.list_breaks(&caller.0.reach, unreviewed.0.unwrap_or(false), limit.0).await?;
         let breaks = found.into_iter().map(|broken| self.out(&caller.0, broken)).collect();
-        Ok(Json(BreakList { breaks, unreviewed: self.approvals.n_unreviewed() }))
+        Ok(Json(BreakList { breaks, unreviewed: self.approvals.n_unreviewed(&caller.0.reach) }))
     }
 
     /// Closes the review with a verdict. Another person than who broke it.
@@ -95,7 +95,7 @@ impl GlassApi {
         body: Json<ReviewIn>,
     ) -> Result<Json<BreakOut>, Problem> {
         let id = id.0.parse().map_err(|_| Problem::not_found("command", &id.0))?;
-        let broken = self.approvals.break_of(id).await?;
+        let broken = self.approvals.break_of(&caller.0.reach, id).await?;
         let permit = self.identity.permit::<ReviewBreakglass>(&caller.0, broken.resource()).await?;
         let verdict = match body.verdict {
             VerdictIn::Justified => Verdict::Justified,

@@ -30,6 +30,9 @@ pub struct ApprovalOut {
     command: String,
     probe: String,
     probe_name: String,
+    /// Whose it is; absent for the default tenant.
+    #[oai(skip_serializing_if_is_none)]
+    tenant: Option<String>,
     /// The revision that is to be put in force, for an activation.
     #[oai(skip_serializing_if_is_none)]
     revision: Option<String>,
@@ -227,23 +230,25 @@ impl ApprovalsApi {
                 ApprovalKindIn::Activation => "activation",
                 ApprovalKindIn::Grant => "grant",
             }),
-            by: by.0.map(|name| self.id_of(name)),
-            requester: requester.0.map(|name| self.id_of(name)),
+            by: by.0.map(|name| self.id_of(&caller.0, name)),
+            requester: requester.0.map(|name| self.id_of(&caller.0, name)),
             probe: probe.transpose()?,
             since: since.0.map(|at| at.timestamp_millis()),
             until: until.0.map(|at| at.timestamp_millis()),
             text: q.0,
         };
-        let found = self.approvals.list(&narrow, before, limit.0).await?;
+        let reach = &permit.caller().reach;
+        let found = self.approvals.list(reach, &narrow, before, limit.0).await?;
         let next_cursor = found.last().filter(|_| found.len() == limit.0 as usize).map(|last| last.id.to_string());
-        let approvals = found.iter().map(|request| self.out(permit.caller(), request)).collect();
-        Ok(Json(ApprovalList { approvals, pending_count: self.approvals.n_pending(), next_cursor }))
+        let within = found.iter().filter(|request| request.is_within(reach));
+        let approvals = within.map(|request| self.out(permit.caller(), request)).collect();
+        Ok(Json(ApprovalList { approvals, pending_count: self.approvals.n_pending(reach), next_cursor }))
     }
 
     /// One request. That the caller has it before them now counts in the figures of their votes.
     #[oai(path = "/approvals/:id", method = "get", operation_id = "get_approval")]
     async fn get(&self, caller: Authenticated, id: Path<String>) -> Result<Json<ApprovalOut>, Problem> {
-        let request = self.find(&id.0).await?;
+        let request = self.find(&caller.0, &id.0).await?;
         self.identity.permit::<ViewApprovals>(&caller.0, request.resource()).await?;
         self.approvals.looked(&request, &caller.0.person);
         let mut out = self.out(&caller.0, &request);
@@ -269,13 +274,13 @@ impl ApprovalsApi {
         body: Json<VoteIn>,
     ) -> Result<Json<ApprovalOut>, Problem> {
         let (caller, body) = (&caller.0, body.0);
-        let request = self.find(&id.0).await?;
+        let request = self.find(caller, &id.0).await?;
         let choice = match body.decision {
             ChoiceIn::Approve => Choice::Approve,
             ChoiceIn::Deny => Choice::Deny,
         };
         let other = body.stands_for.as_ref().map(|name| {
-            let found = self.identity.named(name);
+            let found = self.identity.named(&caller.reach, name);
             found.ok_or_else(|| Problem::new("invalid", format!("there is nobody `{name}` to vote in place of")))
         });
         let other = other.transpose()?;
@@ -311,7 +316,7 @@ impl ApprovalsApi {
         id: Path<String>,
         body: Json<WithdrawIn>,
     ) -> Result<Json<ApprovalOut>, Problem> {
-        let request = self.find(&id.0).await?;
+        let request = self.find(&caller.0, &id.0).await?;
         // Whoever could sign a vote may take it back without: that opens nothing.
         let context = self.came(&caller.0, true);
         let permit = self.identity.permit_in::<DecideApproval>(&caller.0, request.resource(), context).await?;
@@ -321,14 +326,14 @@ impl ApprovalsApi {
 }
 
 impl ApprovalsApi {
-    async fn find(&self, id: &str) -> Result<std::sync::Arc<Request>, Problem> {
+    async fn find(&self, caller: &Caller, id: &str) -> Result<std::sync::Arc<Request>, Problem> {
         let parsed = id.parse().map_err(|_| Problem::not_found("approval", id))?;
-        Ok(self.approvals.get(parsed).await?)
+        Ok(self.approvals.get(&caller.reach, parsed).await?)
     }
 
     /// The id of somebody who may be gone; a text that names nobody finds nothing.
-    fn id_of(&self, name: String) -> String {
-        self.identity.named(&name).map_or(name, |person| person.id.to_string())
+    fn id_of(&self, caller: &Caller, name: String) -> String {
+        self.identity.named(&caller.reach, &name).map_or(name, |person| person.id.to_string())
     }
 
     /// How the caller's vote comes in.
@@ -373,6 +378,7 @@ impl ApprovalsApi {
             probe: request.subject.probe().map(|probe| probe.to_string()).unwrap_or_default(),
             revision: request.subject.revision().map(str::to_owned),
             probe_name: asked.probe_name.clone(),
+            tenant: asked.tenant.said().map(str::to_owned),
             line: asked.line.clone(),
             level: asked.level.map(|level| level.to_string()),
             state: request.state.as_str().to_owned(),

@@ -6,6 +6,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use crate::approvals::breakglass::{Break, Review, Verdict};
 use crate::db::{Db, DbFault};
+use crate::tenant::Reach;
 
 macro_rules! breaks {
     ($tail:literal) => {
@@ -22,9 +23,18 @@ pub async fn open(db: &Db, since: i64) -> Result<Vec<Break>, DbFault> {
     rows.bind(since).fetch_all(db.reads()).await?.iter().map(broken).collect()
 }
 
-pub async fn list(db: &Db, unreviewed: bool, limit: u32) -> Result<Vec<Break>, DbFault> {
-    let rows = sqlx::query(breaks!("WHERE (?1 = 0 OR reviewed_at IS NULL) ORDER BY at DESC, command DESC LIMIT ?2"));
-    rows.bind(i64::from(unreviewed)).bind(limit).fetch_all(db.reads()).await?.iter().map(broken).collect()
+pub async fn list(db: &Db, reach: &Reach, unreviewed: bool, limit: u32) -> Result<Vec<Break>, DbFault> {
+    let rows = sqlx::query(breaks!(
+        "WHERE (?1 = 0 OR reviewed_at IS NULL) AND (?3 IS NULL OR coalesce(json_extract(body, '$.tenant'), 'default') IN (SELECT value FROM json_each(?3))) ORDER BY at DESC, command DESC LIMIT ?2"
+    ));
+    rows.bind(i64::from(unreviewed))
+        .bind(limit)
+        .bind(reach.listed())
+        .fetch_all(db.reads())
+        .await?
+        .iter()
+        .map(broken)
+        .collect()
 }
 
 pub async fn get(db: &Db, command: CommandId) -> Result<Option<Break>, DbFault> {

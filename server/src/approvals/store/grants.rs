@@ -6,6 +6,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use crate::approvals::grant::{Grant, GrantState, Voice};
 use crate::db::{Db, DbFault};
+use crate::tenant::Reach;
 
 macro_rules! grants {
     ($tail:literal) => {
@@ -29,9 +30,13 @@ pub async fn get(db: &Db, id: GrantId) -> Result<Option<Grant>, DbFault> {
 }
 
 /// All of them, newest first.
-pub async fn list(db: &Db, before: Option<GrantId>, limit: u32) -> Result<Vec<Grant>, DbFault> {
-    let rows = sqlx::query(grants!("WHERE (?1 IS NULL OR id < ?1) ORDER BY id DESC LIMIT ?2"));
-    let rows = rows.bind(before.map(|id| id.to_string())).bind(limit).fetch_all(db.reads()).await?;
+pub async fn list(db: &Db, reach: &Reach, before: Option<GrantId>, limit: u32) -> Result<Vec<Grant>, DbFault> {
+    let rows = sqlx::query(grants!(
+        "WHERE (?1 IS NULL OR id < ?1) AND (?3 IS NULL OR coalesce(json_extract(body, '$.tenant'), 'default') IN \
+         (SELECT value FROM json_each(?3))) ORDER BY id DESC LIMIT ?2"
+    ));
+    let rows =
+        rows.bind(before.map(|id| id.to_string())).bind(limit).bind(reach.listed()).fetch_all(db.reads()).await?;
     rows.iter().map(grant).collect()
 }
 

@@ -15,6 +15,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::history::Narrow;
 use super::request::{Request, RequestState, Subject, Vote};
 use crate::db::{Db, DbFault};
+use crate::tenant::Reach;
 
 macro_rules! requests {
     ($tail:literal) => {
@@ -36,7 +37,13 @@ pub async fn get(db: &Db, id: ApprovalId) -> Result<Option<Request>, DbFault> {
     Ok(with_votes(db, rows).await?.pop())
 }
 
-pub async fn list(db: &Db, narrow: &Narrow, before: Option<ApprovalId>, limit: u32) -> Result<Vec<Request>, DbFault> {
+pub async fn list(
+    db: &Db,
+    reach: &Reach,
+    narrow: &Narrow,
+    before: Option<ApprovalId>,
+    limit: u32,
+) -> Result<Vec<Request>, DbFault> {
     let rows = sqlx::query(requests!(
         "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) \
          AND (?3 IS NULL OR id IN (SELECT request FROM approvals_vote WHERE person = ?3 OR stands_for = ?3)) \
@@ -45,6 +52,7 @@ pub async fn list(db: &Db, narrow: &Narrow, before: Option<ApprovalId>, limit: u
          AND (?8 IS NULL OR instr(lower(json_extract(body, '$.line')), lower(?8)) > 0) \
          AND (?9 IS NULL OR ?9 = CASE WHEN command IS NOT NULL THEN 'command' \
               WHEN revision LIKE 'grt!_%' ESCAPE '!' THEN 'grant' ELSE 'activation' END) \
+         AND (?11 IS NULL OR tenant IN (SELECT value FROM json_each(?11))) \
          ORDER BY id DESC LIMIT ?10"
     ))
     .bind(narrow.state.map(RequestState::as_str))
@@ -57,6 +65,7 @@ pub async fn list(db: &Db, narrow: &Narrow, before: Option<ApprovalId>, limit: u
     .bind(&narrow.text)
     .bind(narrow.kind)
     .bind(limit)
+    .bind(reach.listed())
     .fetch_all(db.reads())
     .await?;
     with_votes(db, rows).await
@@ -81,8 +90,8 @@ pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Res
         Subject::Grant { grant } => Some(grant.to_string()),
     };
     sqlx::query(
-        "INSERT INTO approvals_request (id, command, probe, revision, body, digest, needed, state, created_at, expires_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO approvals_request (id, command, probe, revision, body, digest, needed, state, created_at, expires_at, \
+         tenant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(request.id.to_string())
     .bind(request.subject.command().map(|command| command.to_string()))
@@ -94,6 +103,7 @@ pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Res
     .bind(request.state.as_str())
     .bind(request.created_at)
     .bind(request.expires_at)
+    .bind(request.asked.tenant.as_str())
     .execute(connection)
     .await?;
     Ok(())

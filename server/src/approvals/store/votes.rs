@@ -9,6 +9,7 @@ use sqlx::{Row as _, SqliteConnection};
 use crate::approvals::figures::Cast;
 use crate::approvals::request::{Choice, StandsFor, Vote};
 use crate::db::{Db, DbFault};
+use crate::tenant::Reach;
 
 /// The votes of these requests (a JSON array of ids), by request.
 pub async fn of(db: &Db, ids: &str) -> Result<BTreeMap<String, Vec<Vote>>, DbFault> {
@@ -90,14 +91,16 @@ pub async fn nonce_used(db: &Db, nonce: &str) -> Result<bool, DbFault> {
 }
 
 /// Every vote since then, also those that were withdrawn.
-pub async fn cast_since(db: &Db, since: i64) -> Result<Vec<Cast>, DbFault> {
+pub async fn cast_since(db: &Db, reach: &Reach, since: i64) -> Result<Vec<Cast>, DbFault> {
     let rows = sqlx::query(
         "SELECT v.person, v.name, v.choice, v.at, v.seen_at, r.created_at, 0 FROM approvals_vote v \
          JOIN approvals_request r ON r.id = v.request WHERE v.at >= ?1 \
+         AND (?2 IS NULL OR r.tenant IN (SELECT value FROM json_each(?2))) \
          UNION ALL SELECT v.person, v.name, v.choice, v.at, v.seen_at, r.created_at, 1 FROM approvals_withdrawal v \
-         JOIN approvals_request r ON r.id = v.request WHERE v.at >= ?1",
+         JOIN approvals_request r ON r.id = v.request WHERE v.at >= ?1 \
+         AND (?2 IS NULL OR r.tenant IN (SELECT value FROM json_each(?2)))",
     );
-    let rows = rows.bind(since).fetch_all(db.reads()).await?;
+    let rows = rows.bind(since).bind(reach.listed()).fetch_all(db.reads()).await?;
     let cast = rows.iter().map(|row| {
         let (at, seen_at): (i64, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
         let asked_at: i64 = row.try_get(5)?;

@@ -3,6 +3,7 @@
 use legator_engine::tlog::{Ticket, Tree, leaf_hash, verify_consistency};
 
 use super::*;
+use crate::tenant::{Reach, Tenant};
 
 async fn found(ledger: &Ledger, filter: Filter) -> Vec<u64> {
     ledger.entries(&filter, None, 100).await.unwrap().entries.iter().map(|entry| entry.index).collect()
@@ -44,7 +45,11 @@ async fn finds_entries_by_every_filter() {
     assert_eq!(found(&ledger, Filter { kind: some("command"), ..all.clone() }).await, NONE);
     assert_eq!(found(&ledger, Filter { command: some("cmd_2"), ..all.clone() }).await, [2]);
     assert_eq!(found(&ledger, Filter { probe: some("prb_3"), ..all.clone() }).await, [3]);
-    assert_eq!(found(&ledger, Filter { tenant: some("north"), ..all.clone() }).await, [6]);
+    assert_eq!(
+        found(&ledger, Filter { reach: Reach::of(Some([Tenant::named("north")].into()), [].into()), ..all.clone() })
+            .await,
+        [6]
+    );
     assert_eq!(found(&ledger, Filter { since_ms: Some(1004), ..all.clone() }).await, [6, 5, 4]);
     assert_eq!(found(&ledger, Filter { until_ms: Some(1001), ..all.clone() }).await, [1, 0]);
     assert_eq!(found(&ledger, Filter { since_ms: Some(1002), until_ms: Some(1003), ..all.clone() }).await, [3, 2]);

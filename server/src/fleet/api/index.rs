@@ -70,9 +70,9 @@ impl FleetIndex {
         index
     }
 
-    /// The same columns have the same tag.
+    /// The same columns have the same tag. It is a weak one: they may be sent packed or as they are.
     pub fn etag(&self) -> String {
-        format!("\"{}\"", hex::encode(&Sha256::digest(self.to_json_string())[..16]))
+        format!("W/\"{}\"", hex::encode(&Sha256::digest(self.to_json_string())[..16]))
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
                 machine_id: name.into(),
                 tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
                 site: None,
-                tenant: None,
+                tenant: crate::tenant::Tenant::default(),
                 ceiling: legator_protocol::Level::Remediate,
                 floor: None,
                 inventory: None,

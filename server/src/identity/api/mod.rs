@@ -1,7 +1,11 @@
 //! The room's API: people and keys here, sessions in `sessions.rs`, roles and groups in `rights.rs`.
 
+pub mod devices;
+pub mod passkeys;
+pub mod providers;
 pub mod rights;
 pub mod sessions;
+pub mod tenants;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,6 +34,10 @@ pub struct PersonOut {
     name: String,
     roles: Vec<String>,
     groups: Vec<String>,
+    /// What of the server they were granted: `tenant:…`, `org:…`, `scope:…`. Without a tenant or an organization, the
+    /// default tenant.
+    #[oai(skip_serializing_if_is_empty)]
+    grants: Vec<String>,
     /// `user`, `service` or `agent`.
     kind: String,
     /// Whose rights bound a service or an agent.
@@ -65,6 +73,8 @@ pub struct PersonIn {
     roles: Vec<String>,
     #[oai(default)]
     groups: Vec<String>,
+    /// `tenant:…`, `org:…` or `scope:…`, within what you reach yourself; your own, if absent.
+    grants: Option<Vec<String>>,
     /// `user`, if absent.
     kind: Option<KindIn>,
     /// Whose a service or an agent is, by id or name.
@@ -143,6 +153,15 @@ pub struct NewKey {
     scopes: Option<Vec<String>>,
 }
 
+/// How a key is replaced.
+#[derive(Object)]
+pub struct KeyRotation {
+    /// Seconds for which the old one goes on; a day, if absent.
+    overlap_s: Option<u32>,
+}
+
+const DAY_S: u32 = 24 * 60 * 60;
+
 /// A fresh key. The text is shown this once.
 #[derive(Object)]
 pub struct MintedKey {
@@ -181,9 +200,10 @@ impl IdentityApi {
     #[oai(path = "/users", method = "post", operation_id = "create_user")]
     async fn add_user(&self, caller: Authenticated, body: Json<PersonIn>) -> Result<Created<AddedPerson>, Problem> {
         let permit = self.0.permit::<ManageUsers>(&caller.0, Resource::control_plane()).await?;
-        let PersonIn { name, roles, groups, kind, owner, invite } = body.0;
+        let PersonIn { name, roles, groups, grants, kind, owner, invite } = body.0;
         let (roles, groups) = (BTreeSet::from_iter(roles), BTreeSet::from_iter(groups));
-        let new = NewPerson { name, kind: kind.map_or(Kind::User, Kind::from), owner, roles, groups };
+        let grants = grants.map(BTreeSet::from_iter);
+        let new = NewPerson { name, kind: kind.map_or(Kind::User, Kind::from), owner, roles, groups, grants };
         let (person, link) = self.0.add_person(permit, new, invite).await?;
         let link = link.map(|link| LinkOut::of(link.expose()));
         Ok(Created::Created(Json(AddedPerson { person: shown(&self.0, &person), link })))
@@ -209,7 +229,7 @@ impl IdentityApi {
         let person = self.0.find(&permit, &id.0)?;
         let set = |words: Option<Vec<String>>| words.map(BTreeSet::from_iter);
         let PersonChange { roles, groups, disabled } = body.0;
-        let change = Change { roles: set(roles), groups: set(groups), disabled };
+        let change = Change { roles: set(roles), groups: set(groups), disabled, ..Change::default() };
         let person = self.0.change_person(permit, person.id, change).await?;
         Ok(Json(shown(&self.0, &person)))
     }
@@ -249,6 +269,21 @@ impl IdentityApi {
         Ok(Created::Created(Json(MintedKey { key: (&minted.key).into(), plain_key: minted.text.expose().clone() })))
     }
 
+    /// Makes a key in place of another, for the same. The old one goes on for as long as you say, so that what uses it
+    /// can change over.
+    #[oai(path = "/auth/keys/:id/rotate", method = "post", operation_id = "rotate_key")]
+    async fn rotate(
+        &self,
+        caller: Authenticated,
+        id: Path<String>,
+        body: Json<KeyRotation>,
+    ) -> Result<Created<MintedKey>, Problem> {
+        let permit = self.0.permit::<ManageKeys>(&caller.0, Resource::control_plane()).await?;
+        let id = id.0.parse().map_err(|_| Problem::not_found("key", &id.0))?;
+        let minted = self.0.rotate_key(permit, id, i64::from(body.0.overlap_s.unwrap_or(DAY_S)) * 1000).await?;
+        Ok(Created::Created(Json(MintedKey { key: (&minted.key).into(), plain_key: minted.text.expose().clone() })))
+    }
+
     /// Ends an API key at once.
     #[oai(path = "/auth/keys/:id", method = "delete", operation_id = "revoke_key")]
     async fn revoke(&self, caller: Authenticated, id: Path<String>) -> Result<Done, Problem> {
@@ -282,6 +317,7 @@ pub(super) fn shown(identity: &Identity, person: &Person) -> PersonOut {
         name: person.name.clone(),
         roles: person.roles.iter().cloned().collect(),
         groups: person.groups.iter().cloned().collect(),
+        grants: person.grants.iter().cloned().collect(),
         kind: person.kind.as_str().to_owned(),
         owner: person.owner.map(|owner| owner.to_string()),
         created_at: at(person.created_at),
@@ -316,17 +352,23 @@ impl From<IdentityFault> for Problem {
                 let summary = decision.rationale.summary.clone();
                 Problem::new("forbidden", detail).help(summary).decision(crate::error::json(&*decision))
             }
-            IdentityFault::NoPerson(_) | IdentityFault::NoKey(_) | IdentityFault::NoSession(_) => {
-                Problem::new("not-found", detail)
-            }
+            IdentityFault::NoPerson(_)
+            | IdentityFault::NoKey(_)
+            | IdentityFault::NoSession(_)
+            | IdentityFault::NoTenant(_)
+            | IdentityFault::NoProvider(_)
+            | IdentityFault::NoConnection(_) => Problem::new("not-found", detail),
             IdentityFault::NameTaken(_)
+            | IdentityFault::TenantTaken(_)
             | IdentityFault::LooksLike { .. }
             | IdentityFault::Conflict(_)
             | IdentityFault::LastAdministrator => Problem::new("conflict", detail),
             IdentityFault::Invalid(_) => Problem::new("invalid", detail),
             IdentityFault::SignInRefused => Problem::new("sign-in-refused", detail),
             IdentityFault::SecondFactorNeeded => Problem::new("second-factor-needed", detail),
-            IdentityFault::Throttled { seconds } => Problem::new("too-many-requests", detail).retry_after(seconds),
+            IdentityFault::Throttled { seconds } | IdentityFault::Busy { seconds } => {
+                Problem::new("too-many-requests", detail).retry_after(seconds)
+            }
             IdentityFault::BadLink => {
                 Problem::new("bad-link", detail).help("ask for another, or run `legator recover` on the server's host")
             }

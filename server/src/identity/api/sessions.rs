@@ -18,9 +18,16 @@ pub struct AuthState {
     /// Nobody has a password yet: the first administrator opens the link that the server printed.
     setup_needed: bool,
     /// Outside providers to sign in with.
-    providers: Vec<String>,
+    providers: Vec<ProviderOffer>,
     /// Whether this request came with a session that is good.
     signed_in: bool,
+}
+
+/// A provider to sign in with, at `GET /api/v1/auth/oidc/{id}/start`.
+#[derive(Object)]
+pub struct ProviderOffer {
+    id: String,
+    name: String,
 }
 
 /// A password chosen by a one-time link.
@@ -40,6 +47,8 @@ pub struct SignIn {
     password: String,
     /// Six digits of the authenticator app, or a recovery code.
     code: Option<String>,
+    /// A passkey, as the second factor.
+    passkey: Option<super::passkeys::PasskeyProof>,
 }
 
 /// Somebody who is signed in now.
@@ -62,9 +71,18 @@ pub enum WithSession<T: poem_openapi::types::ToJSON + Send + Sync> {
 
 #[derive(ApiResponse)]
 pub enum SignedOut {
+    /// The browser forgets its session, and goes on to sign out at the provider that it came by.
+    #[oai(status = 200)]
+    GoOn(Json<SignOutThere>, #[oai(header = "Set-Cookie")] String),
     /// The browser forgets its session.
     #[oai(status = 204)]
     Out(#[oai(header = "Set-Cookie")] String),
+}
+
+#[derive(Object)]
+pub struct SignOutThere {
+    /// Where to go with the browser.
+    sign_out_at: String,
 }
 
 /// Who I am, and what I may do.
@@ -145,7 +163,9 @@ pub struct RecoveryCodes {
 /// What there is to sign in with.
 #[derive(Object)]
 pub struct TotpState {
+    /// Any: an authenticator app, or a passkey.
     second_factor: bool,
+    app: bool,
     recovery_codes_left: u64,
 }
 
@@ -157,13 +177,15 @@ impl SessionsApi {
     #[oai(path = "/auth/state", method = "get", operation_id = "get_auth_state")]
     async fn state(&self, request: &Request) -> Result<Json<AuthState>, Problem> {
         let signed_in = cookie(request).is_some_and(|cookie| self.0.recognize_session(cookie).is_some());
-        Ok(Json(AuthState { setup_needed: self.0.needs_setup(), providers: Vec::new(), signed_in }))
+        let providers = self.0.offered().into_iter().map(|(id, name)| ProviderOffer { id, name }).collect();
+        Ok(Json(AuthState { setup_needed: self.0.needs_setup(), providers, signed_in }))
     }
 
     /// Chooses a password by a one-time link, and signs in: the first administrator, who was invited, who was reset.
     #[oai(path = "/auth/setup", method = "post", operation_id = "choose_password")]
     async fn setup(&self, request: &Request, body: Json<PasswordChoice>) -> Result<WithSession<SignedIn>, Problem> {
         from_here(request, false)?;
+        self.0.spend_address(visitor(request).address)?;
         let PasswordChoice { token, name, password } = body.0;
         let chosen = Chosen { link: token, name, password: Secret::new(password), from: visitor(request) };
         let opened = self.0.choose_password(chosen).await?;
@@ -174,11 +196,12 @@ impl SessionsApi {
     #[oai(path = "/auth/sign-in", method = "post", operation_id = "sign_in")]
     async fn sign_in(&self, request: &Request, body: Json<SignIn>) -> Result<WithSession<SignedIn>, Problem> {
         from_here(request, false)?;
-        let SignIn { name, password, code } = body.0;
+        self.0.spend_address(visitor(request).address)?;
+        let SignIn { name, password, code, passkey } = body.0;
         let attempt = Attempt {
             name,
             password: Secret::new(password),
-            code: code.filter(|code| !code.is_empty()).map(Secret::new),
+            factor: super::passkeys::factor(request, &self.0, code, passkey)?,
             from: visitor(request),
             old: cookie(request).map(str::to_owned),
         };
@@ -191,7 +214,14 @@ impl SessionsApi {
     async fn sign_out(&self, request: &Request) -> Result<SignedOut, Problem> {
         if let Some(cookie) = cookie(request) {
             from_here(request, true)?;
+            let there = match self.0.session_of_cookie(cookie) {
+                Some(session) => self.0.leave_address(session.id).await?,
+                None => None,
+            };
             self.0.sign_out(cookie).await?;
+            if let Some(sign_out_at) = there {
+                return Ok(SignedOut::GoOn(Json(SignOutThere { sign_out_at }), forget(request)));
+            }
         }
         Ok(SignedOut::Out(forget(request)))
     }
@@ -254,7 +284,8 @@ impl SessionsApi {
     async fn totp(&self, caller: Authenticated) -> Result<Json<TotpState>, Problem> {
         let (_, second_factor) = self.0.signs_in_with(&caller.0.person);
         let recovery_codes_left = self.0.n_recovery_codes(&caller.0).await?;
-        Ok(Json(TotpState { second_factor, recovery_codes_left }))
+        let app = self.0.has_app(&caller.0.person);
+        Ok(Json(TotpState { second_factor, app, recovery_codes_left }))
     }
 
     /// Begins a second factor: gives the secret for an authenticator app.
@@ -292,13 +323,18 @@ impl SessionsApi {
 }
 
 impl SessionsApi {
-    fn signed_in(&self, request: &Request, opened: &Opened) -> WithSession<SignedIn> {
-        let signed_in = SignedIn {
-            person: shown(&self.0, &opened.person),
+    pub(super) fn signed_in(&self, request: &Request, opened: &Opened) -> WithSession<SignedIn> {
+        WithSession::Done(Json(SignedIn::of(&self.0, opened)), remember(request, opened))
+    }
+}
+
+impl SignedIn {
+    pub(super) fn of(identity: &Identity, opened: &Opened) -> Self {
+        Self {
+            person: shown(identity, &opened.person),
             mfa: opened.session.mfa,
             expires_at: at(opened.session.expires_at),
-        };
-        WithSession::Done(Json(signed_in), remember(request, opened))
+        }
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use poem_openapi::param::{Path, Query};
-use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::payload::{Binary, Json};
+use poem_openapi::{ApiRequest, ApiResponse, Object, OpenApi};
 
 use super::super::held::{Activations, Answer};
-use super::super::{Origin, OriginKind, Policy, PolicyFault, Publication, Wish, folder};
+use super::super::{Origin, OriginKind, Overlay, Policy, PolicyFault, Publication, Wish};
 use super::shown::{
     ActivationHeld, ActivationList, ActivationOut, FileText, PublishedOut, RevisionDetail, RevisionDifferenceOut,
     RevisionList, SourceOut,
@@ -29,6 +29,16 @@ pub struct BundleIn {
     remove: Vec<String>,
     /// What the change is for.
     message: Option<String>,
+}
+
+/// What can be published.
+#[derive(ApiRequest)]
+pub enum BundleUpload {
+    /// Files, whole or laid over a revision.
+    Files(Json<BundleIn>),
+    /// An archive as `legatorctl bundle build` writes it: every file is the one that its manifest names.
+    #[oai(content_type = "application/gzip")]
+    Archive(Binary<Vec<u8>>),
 }
 
 /// How an activation is meant.
@@ -86,17 +96,33 @@ impl BundlesApi {
     }
 
     /// Publishes a bundle: every fault is found, its cases are run, and it is stored under the digest of its content.
-    /// With `check_only` nothing is stored. One whose cases do not all hold is stored and cannot decide.
+    /// With `check_only` nothing is stored. One whose cases do not all hold is stored and cannot decide. An archive brings
+    /// its message as a parameter; where the server has a list of signers, only an archive that one of them signed is taken.
     #[oai(path = "/bundles", method = "post", operation_id = "publish_bundle")]
     async fn publish(
         &self,
         caller: Authenticated,
         #[oai(default)] check_only: Query<bool>,
-        body: Json<BundleIn>,
+        message: Query<Option<String>>,
+        body: BundleUpload,
     ) -> Result<PublishedAnswer, Problem> {
         let permit = self.activations.identity.permit::<PublishBundle>(&caller.0, bundle()).await?;
-        let BundleIn { files, base, remove, message } = body.0;
-        let (files, origin) = self.laid_over(files, base, remove).await?;
+        let (files, origin, message) = match body {
+            BundleUpload::Files(body) => {
+                if !check_only.0 {
+                    self.policy().takes_unsigned()?;
+                }
+                let BundleIn { files, base, remove, message: said } = body.0;
+                let (files, base) = self.policy().overlaid(Overlay { base, files, remove }).await?;
+                let origin = Origin::of(OriginKind::Upload);
+                let origin = if let Some(base) = base { origin.at(base) } else { origin };
+                (files, origin, said.or(message.0))
+            }
+            BundleUpload::Archive(body) => {
+                let (files, origin) = self.policy().opened(body.0).await?;
+                (files, origin, message.0)
+            }
+        };
         if check_only.0 {
             return Ok(PublishedAnswer::Known(Json(self.checked(&permit, files).await?)));
         }
@@ -224,29 +250,6 @@ impl BundlesApi {
             }),
             Err(fault) => Err(fault.into()),
         }
-    }
-
-    async fn laid_over(
-        &self,
-        files: BTreeMap<String, String>,
-        base: Option<String>,
-        remove: Vec<String>,
-    ) -> Result<(super::super::Files, Origin), Problem> {
-        let mut origin = Origin::of(OriginKind::Upload);
-        let mut all = super::super::Files::new();
-        if let Some(base) = base {
-            let base = self.policy().revision(&base).await?.revision;
-            all = self.policy().files(&base).await?;
-            origin = origin.at(base);
-        }
-        for path in &remove {
-            if all.remove(path).is_none() {
-                return Err(Problem::new("invalid", format!("the base has no file `{path}` to be left out")));
-            }
-        }
-        all.extend(files.into_iter().map(|(path, text)| (path, text.into_bytes())));
-        folder::bounded(&all).map_err(|why| Problem::new("invalid", why))?;
-        Ok((all, origin))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rules that decide, to be read; `bundles.rs` has the revisions that they come from.
 
 mod bundles;
+mod check;
 mod shown;
 mod templates;
 mod webhook;
@@ -11,6 +12,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, Tags};
 
 pub use self::bundles::BundlesApi;
+pub use self::check::CheckApi;
 pub use self::templates::TemplatesApi;
 pub use self::webhook::WebhookApi;
 
@@ -127,6 +129,8 @@ impl From<PolicyFault> for Problem {
                 Problem::new("not-found", detail).help("`GET /api/v1/bundles` lists the revisions")
             }
             PolicyFault::Ambiguous(_) | PolicyFault::Invalid(_) => Problem::new("invalid", detail),
+            PolicyFault::Unsigned(_) => Problem::new("bundle-refused", detail)
+                .help("build the archive with `legatorctl bundle build --key FILE`; the server's `--bundle-signers` lists who may"),
             PolicyFault::Active(_) | PolicyFault::NoEarlier | PolicyFault::NotPinned => {
                 Problem::new("conflict", detail)
             }

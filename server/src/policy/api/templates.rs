@@ -177,7 +177,7 @@ impl TemplatesApi {
     /// The probe as a link names it, and the permit of somebody who may change what holds for it.
     async fn probe(&self, caller: &Caller, id: &str) -> Result<(Permit<PublishBundle>, Linked), Problem> {
         let permit = self.activations.identity.permit::<PublishBundle>(caller, bundle()).await?;
-        let probe = self.ceilings.fleet.find(id)?;
+        let probe = self.ceilings.fleet.find(&caller.reach, id)?;
         let resource = probe.resource(self.ceilings.fleet.standing(probe.id).status);
         self.activations.identity.permit::<ManageProbe>(caller, resource).await?;
         Ok((permit, Linked::new("Probe", probe.id.to_string())))

@@ -65,7 +65,15 @@ impl Ended {
         if self.well {
             return Ok(self);
         }
-        let why = if self.why.is_empty() { "git gave no reason".to_owned() } else { self.why };
+        // Git would ask a person now, and there is none.
+        let asked = self.why.contains("terminal prompts disabled");
+        let why = if asked {
+            "it wants to know who asks, and `--bundle-git-token` is missing or was not taken".to_owned()
+        } else if self.why.is_empty() {
+            "git gave no reason".to_owned()
+        } else {
+            self.why
+        };
         Err(GitFault::Failed { what: self.what, why })
     }
 }
@@ -100,7 +108,7 @@ impl Child<'_> {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let GitSettings { mirror, url, token, ssh_key, known_hosts, .. } = self.settings;
+        let GitSettings { mirror, url, token, ssh_key, known_hosts, ca, .. } = self.settings;
         let mut command = Command::new("git");
         command.arg("-C").arg(mirror).args(arguments).current_dir(mirror);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).env_clear();
@@ -108,6 +116,9 @@ impl Child<'_> {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
+        }
+        if let Some(ca) = ca {
+            command.env("GIT_SSL_CAINFO", ca);
         }
         let home = mirror.join("home");
         command.env("HOME", &home).env("GNUPGHOME", &home).env("XDG_CONFIG_HOME", &home).env("LC_ALL", "C");

@@ -34,6 +34,8 @@ pub struct GitSettings {
     pub token: Option<Secret<String>>,
     pub ssh_key: Option<PathBuf>,
     pub known_hosts: Option<PathBuf>,
+    /// Who may vouch for the repository's host over HTTPS; else whom the system trusts.
+    pub ca: Option<PathBuf>,
     /// Where the mirror is kept.
     pub mirror: PathBuf,
 }

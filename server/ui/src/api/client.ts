@@ -14,6 +14,14 @@ export type Bundle = Schemas['BundleOut'];
 export type Person = Schemas['PersonOut'];
 export type ApiKey = Schemas['KeyOut'];
 export type Token = Schemas['TokenOut'];
+export type Revision = Schemas['RevisionOut'];
+export type RevisionDetail = Schemas['RevisionDetail'];
+export type Checked = Schemas['CheckedDraft'];
+export type Replay = Schemas['ReplayOut'];
+export type Tally = Schemas['TallyOut'];
+export type Difference = Schemas['DifferenceOut'];
+export type Shadow = Schemas['ShadowOut'];
+export type Group = Schemas['GroupOut'];
 export type FleetIndex = Schemas['FleetIndex'];
 
 /** Told when the server says that nobody is signed in; the shell asks for a sign-in over the page, which stays. */

@@ -26,6 +26,7 @@ async function fleetIndex(signal: AbortSignal): Promise<FleetIndex> {
   return index;
 }
 
+export type FindingFilter = { kind?: string; principal?: string; tag?: string; action?: string; policy?: string };
 type AuditFilter = { actor?: string; kind?: string; command?: string; probe?: string; q?: string; since?: string; until?: string };
 
 export const q = {
@@ -42,12 +43,38 @@ export const q = {
   inventory: (id: string) => queryOptions({ queryKey: ['fleet', 'inventory', id], queryFn: () => get(http.GET('/api/v1/probes/{id}/inventory', { params: { path: { id } } })) }),
   approvals: (status: 'pending' | 'all') => queryOptions({ queryKey: ['approvals', 'list', status], queryFn: () => get(http.GET('/api/v1/approvals', { params: { query: { status, limit: 200 } } })), placeholderData: keepPreviousData }),
   approval: (id: string) => queryOptions({ queryKey: ['approvals', 'one', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}', { params: { path: { id } } })) }),
+  comments: (id: string) => queryOptions({ queryKey: ['approvals', 'talk', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}/comments', { params: { path: { id } } })) }),
+  glass: () => queryOptions({ queryKey: ['approvals', 'glass'], queryFn: () => get(http.GET('/api/v1/breakglass', { params: { query: { unreviewed: true } } })) }),
+  figures: () => queryOptions({ queryKey: ['approvals', 'figures'], queryFn: () => get(http.GET('/api/v1/approvals/figures')) }),
+  grant: (id: string) => queryOptions({ queryKey: ['approvals', 'grant', id], queryFn: () => get(http.GET('/api/v1/grants/{id}', { params: { path: { id } } })) }),
   command: (id: string) => queryOptions({ queryKey: ['commands', 'one', id], queryFn: () => get(http.GET('/api/v1/commands/{id}', { params: { path: { id } } })) }),
   explain: (id: string) => queryOptions({ queryKey: ['commands', 'explain', id], queryFn: () => get(http.GET('/api/v1/commands/{id}/explain', { params: { path: { id } } })) }),
-  commands: (filter: { probe?: string; state?: string; limit?: number }) => queryOptions({
+  commands: (filter: { probe?: string; state?: string; group?: string; limit?: number }) => queryOptions({
     queryKey: ['commands', 'list', filter], queryFn: () => get(http.GET('/api/v1/commands', { params: { query: { limit: 50, ...filter } } })), placeholderData: keepPreviousData,
   }),
   bundle: () => queryOptions({ queryKey: ['policies'], queryFn: () => get(http.GET('/api/v1/policies')) }),
+  revision: (name: string) => queryOptions({ queryKey: ['bundles', 'one', name], queryFn: () => get(http.GET('/api/v1/bundles/{revision}', { params: { path: { revision: name } } })) }),
+  // A revision's name is the digest of its content: what was read of it stays true.
+  file: (revision: string, path: string) => queryOptions({ queryKey: ['file', revision, path], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/bundles/{revision}/files/{path}', { params: { path: { revision, path } } })) }),
+  revisions: () => queryOptions({ queryKey: ['bundles', 'list'], queryFn: () => get(http.GET('/api/v1/bundles', { params: { query: { limit: 200 } } })) }),
+  activations: () => queryOptions({ queryKey: ['bundles', 'history'], queryFn: () => get(http.GET('/api/v1/bundles/history', { params: { query: { limit: 100 } } })) }),
+  source: () => queryOptions({ queryKey: ['bundles', 'source'], queryFn: () => get(http.GET('/api/v1/bundles/source')) }),
+  difference: (from: string, to: string) => queryOptions({ queryKey: ['difference', from, to], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/bundles/{revision}/diff/{other}', { params: { path: { revision: from, other: to } } })) }),
+  checked: (draft: { base: string; files: Record<string, string>; remove: string[] }, count: number, depth: 'findings' | 'cases' | 'coverage') => queryOptions({
+    queryKey: ['checked', draft.base, count, depth], staleTime: Infinity, retry: false,
+    queryFn: ({ signal }) => get(http.POST('/api/v1/bundles/check', { params: { query: { depth } }, body: draft, signal })),
+  }),
+  replays: () => queryOptions({ queryKey: ['replays', 'list'], queryFn: () => get(http.GET('/api/v1/replays', { params: { query: { limit: 50 } } })) }),
+  replay: (id: string) => queryOptions({ queryKey: ['replays', 'one', id], refetchInterval: (query) => (query.state.data?.ended ? false : 2_000), queryFn: () => get(http.GET('/api/v1/replays/{id}', { params: { path: { id } } })) }),
+  findings: (id: string, narrow: FindingFilter, over: boolean) => ({
+    queryKey: ['replays', 'findings', id, narrow, over],
+    queryFn: ({ pageParam }: { pageParam: number | undefined }) => get(http.GET('/api/v1/replays/{id}/findings', { params: { path: { id }, query: { ...narrow, limit: 100, ...(pageParam === undefined ? {} : { cursor: pageParam }) } } })),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: (page: { next_cursor?: number }) => page.next_cursor,
+  }),
+  replayed: (id: string, command: string, n: number) => queryOptions({ queryKey: ['compared', id, command, n], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/replays/{id}/findings/{command}/{n}', { params: { path: { id, command, n } } })) }),
+  shadow: (kind?: string) => queryOptions({ queryKey: ['shadow', kind ?? ''], queryFn: () => get(http.GET('/api/v1/bundles/shadow', { params: { query: { limit: 200, ...(kind ? { kind } : {}) } } })), refetchInterval: 30_000 }),
+  shadowed: (candidate: string, command: string, n: number) => queryOptions({ queryKey: ['compared', candidate, command, n], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/bundles/shadow/{command}/{n}', { params: { path: { command, n } } })) }),
   tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: () => get(http.GET('/api/v1/tokens')) }),
   users: () => queryOptions({ queryKey: ['users'], queryFn: () => get(http.GET('/api/v1/users')) }),
   roles: () => queryOptions({ queryKey: ['roles'], queryFn: () => get(http.GET('/api/v1/roles')) }),
@@ -74,9 +101,11 @@ export function apply(events: LiveEvent[], into: QueryClient = client) {
   for (const event of events) {
     const family = event.topic.split('.')[0];
     if (event.topic === 'resync') { void into.invalidateQueries(); return; }
-    if (family === 'approval') stale.add('approvals');
+    if (family === 'approval' || family === 'breakglass' || family === 'grant' || family === 'votes') stale.add('approvals');
     if (family === 'command') { stale.add('commands'); stale.add('approvals'); }
-    if (family === 'bundle') { stale.add('policies'); stale.add('version'); stale.add('health'); }
+    if (family === 'bundle') { stale.add('policies'); stale.add('bundles'); stale.add('version'); stale.add('health'); }
+    if (family === 'replay') stale.add('replays');
+    if (family === 'shadow') stale.add('shadow');
     if (family === 'probe') {
       const now = STATUS_TOPIC[event.topic] ?? (event.topic === 'probe.status' ? (event.body as { status?: string } | null)?.status : undefined);
       if (now) {

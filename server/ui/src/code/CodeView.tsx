@@ -1,10 +1,8 @@
 // Source that is read, not written: highlighted, with what was found out about it at the ends of its lines.
-import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { EditorState, type Extension, type Range, Text } from '@codemirror/state';
 import { Decoration, EditorView, lineNumbers, WidgetType } from '@codemirror/view';
-import { tags as t } from '@lezer/highlight';
 import { useEffect, useRef } from 'react';
-import { cedar, rhai, toml } from './langs';
+import { type Language, looks, spoken } from './look';
 
 export type Note = { line: number; text: string; tone: 'ok' | 'bad' | 'mute' | 'warn' };
 const MARK = { ok: '✓', bad: '✕', mute: '·', warn: '◆' } as const;
@@ -20,36 +18,9 @@ class NoteWidget extends WidgetType {
   }
 }
 
-const style = HighlightStyle.define([
-  { tag: t.comment, color: 'var(--text3)', fontStyle: 'italic' },
-  { tag: t.controlKeyword, color: 'var(--accent)', fontWeight: '700' },
-  { tag: t.keyword, color: 'var(--accent)' },
-  { tag: t.string, color: 'color-mix(in oklch, var(--ok) 78%, var(--text))' },
-  { tag: [t.number, t.bool], color: 'color-mix(in oklch, var(--warn) 80%, var(--text))' },
-  { tag: t.typeName, color: 'color-mix(in oklch, var(--accent) 55%, var(--text))' },
-  { tag: t.special(t.variableName), color: 'var(--text)', fontWeight: '600' },
-  { tag: t.function(t.variableName), color: 'color-mix(in oklch, var(--accent) 55%, var(--text))' },
-  { tag: t.propertyName, color: 'var(--text)' },
-  { tag: t.meta, color: 'color-mix(in oklch, var(--warn) 60%, var(--text2))' },
-  { tag: [t.punctuation, t.operator], color: 'var(--text2)' },
-]);
-
-const theme = EditorView.theme({
-  '&': { backgroundColor: 'transparent', color: 'var(--text)', fontSize: '0.8125rem' },
-  '&.cm-focused': { outline: 'none' },
-  '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '1.25rem' },
-  '.cm-content': { padding: '8px 0' },
-  '.cm-gutters': { backgroundColor: 'transparent', border: 'none', color: 'var(--text3)' },
-  '.cm-line': { padding: '0 16px 0 8px' },
-  '.cm-hit': { backgroundColor: 'color-mix(in oklch, var(--accent) 9%, transparent)', boxShadow: 'inset 2px 0 0 var(--accent)' },
-  '.cm-dim, .cm-dim span:not(.cm-note)': { color: 'var(--text3) !important', fontWeight: '400 !important' },
-  '.cm-note': { marginLeft: '1.5ch', fontSize: '0.75rem', fontFamily: 'var(--font-sans)', whiteSpace: 'normal' },
-  '.cm-note-ok': { color: 'var(--ok)' }, '.cm-note-bad': { color: 'var(--text3)' }, '.cm-note-warn': { color: 'var(--warn)' }, '.cm-note-mute': { color: 'var(--text3)' },
-});
-
 type Props = {
   source: string;
-  language: 'cedar' | 'rhai' | 'toml' | 'plain';
+  language: Language;
   label: string;
   highlight?: [number, number];
   /** Lines that never ran or took no part; everything outside the highlight when absent. */
@@ -63,14 +34,11 @@ export default function CodeView({ source, language, label, highlight, dim, note
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const ext: Extension[] = [
-      lineNumbers({ formatNumber: (n) => String(n + firstLine - 1) }), syntaxHighlighting(style), theme,
+      lineNumbers({ formatNumber: (n) => String(n + firstLine - 1) }), ...looks, ...spoken(language),
       EditorView.lineWrapping, EditorState.readOnly.of(true), EditorView.editable.of(false),
       // Not editable, but it can take focus: a keyboard user scrolls and selects in it, a reader hears what it is.
       EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true', tabindex: '0' }),
     ];
-    if (language === 'cedar') ext.push(cedar);
-    if (language === 'rhai') ext.push(rhai);
-    if (language === 'toml') ext.push(toml);
     const doc = Text.of(source.replace(/\n$/, '').split('\n'));
     const marks: Range<Decoration>[] = [];
     if (highlight) {

@@ -1,92 +1,111 @@
-// The bundle that decides: its files as a tree, and each policy and script as it is written.
+// The frame of everything about the rules: which bundle decides, what is being changed, and the ways to look at it.
 import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { ArrowLeft, FileCode2, RotateCw } from 'lucide-react';
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
+import { Link, Outlet } from '@tanstack/react-router';
+import { RotateCw, Undo2 } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
 import { type Bundle, get, http } from '../api/client';
 import { client, q } from '../api/queries';
 import { useMay } from '../identity/session';
 import { count } from '../kit/bytes';
 import { Button, CopyButton } from '../kit/controls';
 import { Glyph } from '../kit/glyph';
-import { Empty, Loaded, Refusal } from '../kit/states';
+import { Prose } from '../kit/inert';
+import { Loaded, Refusal } from '../kit/states';
 import { Time } from '../kit/time';
 import { toast } from '../kit/toasts';
+import { changed, discard, openDraft, rebase, useDraft, useKept } from './draft';
+import { RollBack } from './InForce';
 
-const CodeView = lazy(() => import('../code/CodeView'));
+type Fault = { file?: string; line?: number; message?: string; help?: string };
 
-type PolicyFile = { path: string; language: 'cedar' | 'rhai' | 'toml' | 'plain'; policies: Bundle['policies']; source: string };
-type Fault = { file?: string; path?: string; line?: number; span?: { line?: number }; message?: string; help?: string };
-
-/** The bundle's files, as far as the server shows them: Cedar by its policies, scripts whole. */
-export function files(bundle: Pick<Bundle, 'policies' | 'scripts'>): PolicyFile[] {
-  const byFile = new Map<string, Bundle['policies']>();
-  for (const policy of bundle.policies) byFile.set(policy.file, [...(byFile.get(policy.file) ?? []), policy]);
-  const cedar = [...byFile].map(([path, policies]): PolicyFile => ({ path, language: 'cedar', policies: policies.toSorted((a, b) => a.line - b.line), source: '' }));
-  const scripts = bundle.scripts.map((script): PolicyFile => ({ path: script.path, language: script.path.endsWith('.toml') ? 'toml' : 'rhai', policies: [], source: script.source }));
-  return [...cedar, ...scripts].sort((a, b) => a.path.localeCompare(b.path));
-}
-
-function Tree({ all, current }: { all: PolicyFile[]; current: string | undefined }) {
-  const folders = new Map<string, PolicyFile[]>();
-  for (const file of all) { const folder = file.path.split('/').slice(0, -1).join('/'); folders.set(folder, [...(folders.get(folder) ?? []), file]); }
-  return (
-    <nav aria-label="Files of the bundle">
-      {[...folders].map(([folder, held]) => (
-        <div key={folder} className="mb-3">
-          <p className="mono px-2 pb-1 text-meta text-text2">{folder || 'bundle'}/</p>
-          <ul>{held.map((file) => (
-            <li key={file.path}>
-              <Link to="/policies" search={{ file: file.path }} aria-current={current === file.path ? 'true' : undefined} className="flex min-h-7 items-center gap-2 rounded-m px-2 hover:bg-s2 aria-[current]:bg-s3 max-md:min-h-11">
-                <FileCode2 className="size-4 shrink-0 text-text3" aria-hidden /><span className="mono truncate">{file.path.split('/').at(-1)}</span>{file.policies.length > 0 && <span className="ml-auto text-meta text-text2">{file.policies.length}</span>}
-              </Link>
-            </li>
-          ))}</ul>
-        </div>
-      ))}
-    </nav>
-  );
-}
-
-function Source({ file, line }: { file: PolicyFile; line: number | undefined }) {
-  useEffect(() => { if (line) document.getElementById(`line-${line}`)?.scrollIntoView({ block: 'start' }); }, [file.path, line]);
-  const wait = (text: string) => <div aria-busy className="rounded-m border hair bg-bg" style={{ height: text.split('\n').length * 20 + 16 }} />;
-  if (file.source) return <Suspense fallback={wait(file.source)}><CodeView source={file.source} language={file.language} label={`Source of ${file.path}`} /></Suspense>;
-  return (
-    <div className="space-y-6">
-      {file.policies.map((policy) => (
-        <section key={policy.id} id={`line-${policy.line}`} aria-labelledby={`policy-${policy.id}`} className="scroll-mt-4">
-          <h2 id={`policy-${policy.id}`} className="flex flex-wrap items-center gap-x-3 font-semibold"><code className="break-all">{policy.id}</code><span className={`rounded-s border px-1.5 text-meta font-normal ${policy.effect === 'forbid' ? 'border-bad/60 text-bad' : 'border-ok/60 text-ok'}`}>{policy.effect}</span></h2>
-          <p className="mt-0.5 mb-2 text-text2">{policy.rationale}</p>
-          <Suspense fallback={wait(policy.source)}><CodeView source={policy.source} language="cedar" firstLine={policy.line} label={`Cedar source of ${policy.id}`} /></Suspense>
-        </section>
-      ))}
-    </div>
-  );
-}
-
+/** What the source holds and the server did not take. */
 function Faults({ bundle }: { bundle: Bundle }) {
   const faults = bundle.faults as Fault[];
   if (faults.length === 0) return null;
   return (
-    <div role="alert" className="m-4 rounded-l border border-warn/60 tint-warn p-4 md:mx-6">
+    <div role="alert" className="border-b hair tint-warn px-4 py-3 md:px-6">
       <p className="flex items-center gap-2 font-semibold"><Glyph tone="warn" />{count(faults.length, 'fault')} in what {bundle.source} holds now; the bundle below goes on deciding</p>
-      <ul className="mt-2 space-y-1">{faults.map((fault, n) => <li key={n}><code>{fault.file ?? fault.path}{(fault.line ?? fault.span?.line) ? `:${fault.line ?? fault.span?.line}` : ''}</code> {fault.message} {fault.help && <span className="text-text2">{fault.help}</span>}</li>)}</ul>
+      <ul className="mt-2 space-y-1">{faults.map((fault, n) => <li key={n}><code>{fault.file}{fault.line ? `:${fault.line}` : ''}</code> <Prose>{fault.message}</Prose> <span className="text-text2"><Prose>{fault.help}</Prose></span></li>)}</ul>
     </div>
   );
 }
 
-function BundlePage({ bundle }: { bundle: Bundle }) {
-  const search = useSearch({ from: '/policies' });
-  const navigate = useNavigate();
+/** That people are asked whether another bundle should decide. */
+function Asked() {
+  const waiting = useQuery({ ...q.approvals('pending'), retry: false });
+  const requests = (waiting.data?.approvals ?? []).filter((request) => request.revision);
+  if (requests.length === 0) return null;
+  return (
+    <p role="status" className="flex flex-wrap items-center gap-x-2 border-b hair tint-accent px-4 py-1.5 text-meta md:px-6"><Glyph tone="act" />
+      {requests.map((request) => <Link key={request.id} to="/approvals/$id" params={{ id: request.id }} className="underline">{request.requester_name} asks to put {request.revision?.slice(0, 10)} in force: {request.votes.length} of {request.needed}</Link>)}
+    </p>
+  );
+}
+
+function DraftLine({ active }: { active: string }) {
+  const draft = useDraft();
+  const kept = useKept();
+  const [clash, setClash] = useState<string[]>();
+  const [fault, setFault] = useState<unknown>();
+  if (!draft) return null;
+  const files = changed(draft);
+  const over = draft.base !== active;
+  const move = async () => {
+    setFault(undefined);
+    try {
+      // A file that changed on both sides is a person's to look at; the rest moves over as it is.
+      const between = await client.fetchQuery(q.difference(draft.base, active));
+      const both = between.files.map((file) => file.path).filter((path) => files.includes(path));
+      if (both.length) setClash(both); else { rebase(active); toast('The draft lies over the bundle that decides now'); }
+    } catch (cause) { setFault(cause); }
+  };
+  return (
+    <div className="border-b hair tint-accent px-4 py-1.5 text-meta md:px-6">
+      <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
+        <span className="flex items-center gap-2"><Glyph tone="act" />Draft: {count(files.length, 'file')} changed{kept ? ', kept in this browser' : ''}</span>
+        {!kept && <span className="flex items-center gap-1.5"><Glyph tone="warn" />This browser keeps nothing; publish or copy before you leave</span>}
+        {over && <span className="flex flex-wrap items-center gap-x-2"><Glyph tone="warn" />It lies over <code>{draft.base.slice(0, 10)}</code>, and another bundle decides now. <button type="button" className="min-h-6 underline" onClick={() => void move()}>Lay it over that one</button></span>}
+        <Link to="/policies/changes" className="ml-auto inline-flex min-h-6 items-center underline">See what changes</Link>
+        <button type="button" className="min-h-6 underline" onClick={() => { const back = discard(); setClash(undefined); toast('The draft is discarded', back); }}>Discard</button>
+      </p>
+      {clash && (
+        <div role="alert" className="mt-1 pb-1">Changed here and in the bundle that decides now: {clash.map((path) => <code key={path} className="mr-2">{path}</code>)}
+          <span className="ml-1 inline-flex gap-3"><Link to="/policies/history" search={{ from: draft.base, to: active }} className="underline">See their change</Link><button type="button" className="underline" onClick={() => { rebase(active); setClash(undefined); }}>Keep mine in their place</button></span>
+        </div>
+      )}
+      {fault !== undefined && <Refusal cause={fault} />}
+    </div>
+  );
+}
+
+const TABS = [
+  ['/policies', 'Source', 'viewPolicies'], ['/policies/changes', 'Changes', 'publishBundle'], ['/policies/cases', 'Cases', 'viewPolicies'], ['/policies/replays', 'Replay', 'readAudit'],
+  ['/policies/shadow', 'Shadow', 'readAudit'], ['/policies/history', 'History', 'viewPolicies'],
+] as const;
+
+function TabLinks() {
+  const draft = useDraft();
   const may = useMay();
+  return (
+    <nav aria-label="Policies" className="shrink-0 overflow-x-auto border-b hair bg-s1 px-2 md:px-4">
+      <ul className="flex gap-1">{TABS.filter(([, , needs]) => may(needs)).map(([to, label]) => {
+        const n = to === '/policies/changes' ? changed(draft).length : 0;
+        return (
+          <li key={to} className="shrink-0"><Link to={to} activeOptions={{ exact: to === '/policies', includeSearch: false }}
+            className="-mb-px block border-b-2 border-transparent px-2.5 py-2 text-text2 hover:text-text aria-[current]:border-accent aria-[current]:text-text">{label}{n > 0 && <span className="ml-1.5 rounded-full bg-accent-solid px-1.5 text-meta font-semibold text-on-accent">{n}</span>}</Link></li>
+        );
+      })}</ul>
+    </nav>
+  );
+}
+
+function Bar({ bundle, children }: { bundle: Bundle; children: ReactNode }) {
+  const may = useMay();
+  const source = useQuery({ ...q.source(), retry: false });
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<unknown>();
-  const all = useMemo(() => files(bundle), [bundle]);
-  const file = all.find((one) => one.path === search.file);
-  const first = all[0]?.path;
-  useEffect(() => { if (!search.file && first && matchMedia('(min-width: 64rem)').matches) void navigate({ to: '/policies', search: { file: first }, replace: true }); }, [search.file, first, navigate]);
-  const reload = async () => {
+  const pin = source.data?.pin;
+  const again = async () => {
     setBusy(true);
     setFault(undefined);
     try {
@@ -95,29 +114,44 @@ function BundlePage({ bundle }: { bundle: Bundle }) {
       void client.invalidateQueries({ queryKey: ['policies'] });
     } catch (cause) { setFault(cause); } finally { setBusy(false); }
   };
+  const unpin = async () => {
+    setFault(undefined);
+    try {
+      await get(http.DELETE('/api/v1/bundles/pin'));
+      toast('The source moves what is in force again');
+      void client.invalidateQueries({ queryKey: ['bundles'] });
+    } catch (cause) { setFault(cause); }
+  };
   return (
     <div className="flex h-full min-h-0 flex-col">
-      <h1 className="sr-only">Policies</h1>
-      <div className="flex shrink-0 flex-wrap items-center gap-x-5 gap-y-1 border-b hair bg-s1 px-4 py-2 md:px-6">
-        <span className="flex items-center">Bundle <code className="ml-1.5 font-semibold" title={bundle.revision}>{bundle.revision.slice(0, 10)}</code><CopyButton text={bundle.revision} what="revision" /></span>
-        <span className="text-text2">{bundle.source === 'shipped' ? 'as it ships with this server' : bundle.source}</span>
+      <div className="flex shrink-0 flex-wrap items-center gap-x-5 gap-y-1 bg-s1 px-4 pt-2 pb-1 md:px-6">
+        <span className="flex items-center">Bundle <Link to="/policies/history/$rev" params={{ rev: bundle.revision }} className="ml-1.5 underline decoration-edge underline-offset-2"><code className="font-semibold" title={bundle.revision}>{bundle.revision.slice(0, 10)}</code></Link><CopyButton text={bundle.revision} what="revision" /></span>
+        <span className="text-text2 max-md:hidden">{bundle.source === 'shipped' ? 'as it ships with this server' : bundle.source}</span>
         <span className="text-text2">active since <Time at={bundle.activated_at} /></span>
-        {bundle.source !== 'shipped' && may('activateBundle') && <Button size="s" className="ml-auto" disabled={busy} onClick={() => void reload()}><RotateCw className="size-4" aria-hidden />Read it again</Button>}
+        {pin && <span className="flex items-center gap-2 text-text2" title={pin.reason}><Glyph tone="warn" />pinned by {pin.actor}: the source does not move it{may('activateBundle') && <button type="button" className="underline" onClick={() => void unpin()}>Let it</button>}</span>}
+        <span className="ml-auto flex gap-2">
+          {bundle.source !== 'shipped' && may('activateBundle') && <Button size="s" disabled={busy} onClick={() => void again()}><RotateCw className="size-4" aria-hidden />Read it again</Button>}
+          {may('activateBundle') && <RollBack active={bundle.revision} icon={<Undo2 className="size-4" aria-hidden />} />}
+        </span>
       </div>
+      <TabLinks />
       {fault !== undefined && <div className="p-4"><Refusal cause={fault} /></div>}
-      <Faults bundle={bundle} />
-      <div className="grid min-h-0 grow grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[264px_minmax(0,1fr)]">
-        <div className={`min-h-0 overflow-y-auto border-r hair bg-s1 p-2 ${file ? 'hidden lg:block' : ''}`}><Tree all={all} current={search.file} /></div>
-        <div className={`min-h-0 overflow-y-auto p-4 md:p-6 ${file ? '' : 'hidden lg:block'}`} tabIndex={0} role="region" aria-label="Source">
-          {file ? <><Link to="/policies" className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4" aria-hidden />Files</Link><p className="mono mb-4 text-text2">{file.path}</p><Source file={file} line={search.line} /></>
-            : <Empty title={search.file ? 'The bundle has no such file' : 'Choose a file'} />}
-        </div>
-      </div>
+      <Faults bundle={bundle} /><Asked /><DraftLine active={bundle.revision} />
+      <div className="min-h-0 grow">{children}</div>
     </div>
   );
 }
 
 export default function Policies() {
   const bundle = useQuery(q.bundle());
-  return <Loaded query={bundle} what="the policies">{(found) => <BundlePage bundle={found} />}</Loaded>;
+  const me = useQuery(q.me());
+  if (me.data) openDraft(me.data.id);
+  return <Loaded query={bundle} what="the policies">{(found) => <Bar bundle={found}><Outlet /></Bar>}</Loaded>;
+}
+
+/** The bundle that decides; the frame has read it before any page in it is shown. */
+export function useActive(): Bundle {
+  const bundle = useQuery(q.bundle());
+  if (!bundle.data) throw new Error('the bundle is not there yet');
+  return bundle.data;
 }

@@ -4,6 +4,7 @@ import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-route
 import { Menu, Search } from 'lucide-react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { q } from '../api/queries';
+import { GlassBanner } from '../approvals/Glass';
 import { SignInForm } from '../identity/SignIn';
 import { useLapsed, useMay } from '../identity/session';
 import { Button, Kbd } from '../kit/controls';
@@ -90,6 +91,7 @@ export function Shell() {
           <Button look="ghost" size="s" className="ml-auto md:border-edge/40!" onClick={() => setPalette(true)} aria-label="Search and commands"><Search className="size-4" aria-hidden /><span className="hidden text-text2 lg:inline">Search</span><Kbd>⌘K</Kbd></Button>
           <LiveMark /><BellMenu /><ClockMenu /><ThemeButton /><PersonMenu />
         </header>
+        <GlassBanner />
         <main id="main" tabIndex={-1} className="min-h-0 grow overflow-clip outline-none"><Outlet /></main>
       </div>
       <Modal open={drawer} onOpenChange={setDrawer} title="Menu" bare><ul className="max-h-[70vh] space-y-0.5 overflow-y-auto p-3">{links(false)}</ul></Modal>
