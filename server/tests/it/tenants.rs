@@ -146,6 +146,9 @@ fn filled(operation: &Operation, id: &str) -> String {
     if operation.name == "prove_audit_consistency" {
         path.push_str("?from=1");
     }
+    if operation.name == "download_audit_log" {
+        path.push_str("?form=csv");
+    }
     path
 }
 
