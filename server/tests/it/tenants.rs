@@ -143,8 +143,10 @@ fn filled(operation: &Operation, id: &str) -> String {
     ] {
         path = path.replace(name, value);
     }
-    if operation.name == "prove_audit_consistency" {
-        path.push_str("?from=1");
+    let parameters = operation.spec["parameters"].as_array().into_iter().flatten();
+    for parameter in parameters.filter(|it| it["in"] == "query" && it["required"] == true) {
+        path.push(if path.contains('?') { '&' } else { '?' });
+        path.push_str(&format!("{}=1", text(parameter, "name")));
     }
     path
 }
@@ -289,7 +291,7 @@ async fn nothing_of_another_tenant_is_in_any_answer() {
                 }
                 for more in ["limit=200&status=all", "q=red&tag=shared"] {
                     let path = filled(operation, id);
-                    let path = if path.contains('?') { path } else { format!("{path}?{more}") };
+                    let path = format!("{path}{}{more}", if path.contains('?') { '&' } else { '?' });
                     let answer = Answer::read(call(&person, operation, &path, &Value::Null).await).await;
                     for mark in red.marks().iter().filter(|mark| answer.text.contains(mark.as_str())) {
                         // The words of an answer that hold these letters by chance.
