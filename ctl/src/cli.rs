@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::exit_codes;
 use crate::{
-    approvals, audit, bundle, commands, events, explain, login, people, policies, probes, providers, rights, run,
-    shells, tenants, tokens,
+    approvals, audit, breakglass, bundle, commands, events, explain, grants, login, people, policies, probes,
+    providers, rights, run, shells, tenants, tokens,
 };
 
 /// Run your fleet by rules you can read.
@@ -105,6 +105,10 @@ pub enum Command {
     Approve(approvals::Vote),
     /// Vote against a held command.
     Deny(approvals::Vote),
+    /// What people agreed to ahead: list, ask, end.
+    Grants(grants::Grants),
+    /// Broken glass: what waits for a review.
+    Breakglass(breakglass::Breakglass),
     /// Enrollment tokens: list, create, revoke.
     Tokens(tokens::Tokens),
     /// People: list, create, change, send away.

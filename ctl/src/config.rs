@@ -119,6 +119,11 @@ pub fn config_path(global: &Global) -> Result<PathBuf, Failure> {
     Ok(folder("XDG_CONFIG_HOME", ".config")?.join("legator/config.toml"))
 }
 
+/// Where what is this person's own is kept.
+pub fn config_folder() -> Result<PathBuf, Failure> {
+    Ok(folder("XDG_CONFIG_HOME", ".config")?.join("legator"))
+}
+
 /// Where what was once seen is remembered.
 pub fn state_folder() -> Result<PathBuf, Failure> {
     Ok(folder("XDG_STATE_HOME", ".local/state")?.join("legator"))

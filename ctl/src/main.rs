@@ -4,6 +4,7 @@
 
 mod approvals;
 mod audit;
+mod breakglass;
 mod bundle;
 mod clean;
 mod cli;
@@ -16,6 +17,7 @@ mod exit;
 mod explain;
 mod field;
 mod follow;
+mod grants;
 mod login;
 mod people;
 mod pin;
@@ -86,6 +88,8 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Approvals(approvals) => approvals.obey(&server()?, screen).await,
         Command::Approve(vote) => vote.obey(approvals::Choice::Approve, &server()?, screen).await,
         Command::Deny(vote) => vote.obey(approvals::Choice::Deny, &server()?, screen).await,
+        Command::Grants(grants) => grants.obey(&server()?, screen).await,
+        Command::Breakglass(breakglass) => breakglass.obey(&server()?, screen).await,
         Command::Tokens(tokens) => tokens.obey(&server()?, screen).await,
         Command::Users(users) => users.obey(&server()?, screen).await,
         Command::Tenants(tenants) => tenants.obey(&server()?, screen).await,

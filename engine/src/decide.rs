@@ -34,45 +34,65 @@ pub(crate) fn decide_classified(bundle: &Bundle, facts: &Facts, said: Option<Cla
         (Ask::Command(_), Some(said)) => said.level.as_str().to_owned(),
         (Ask::Command(_), None) => String::new(),
     };
-    let (outcome, rationale) = match guarded(bundle, facts, said.as_ref(), &action, way) {
+    let (answer, grant) = guarded(bundle, facts, said.as_ref(), &action, way);
+    let (outcome, rationale) = match answer {
         (Outcome::Allow, rationale) if said.is_some() => admitted(bundle, facts, said.as_ref(), rationale),
         answer => answer,
     };
     let (revision, facts_digest) = (bundle.revision().to_owned(), facts.digest());
-    Decision { outcome, action, classification: said, rationale, revision, facts_digest }
+    Decision { outcome, action, classification: said, rationale, revision, facts_digest, grant }
 }
 
-/// May they? With the approvals that exist; if not, with how many more.
-fn guarded(bundle: &Bundle, facts: &Facts, said: Option<&Classified>, action: &str, way: Way) -> (Outcome, Rationale) {
+/// May they? With the approvals that exist; if not, with what was agreed to ahead, which is then named; if not, with how
+/// many more.
+fn guarded(
+    bundle: &Bundle,
+    facts: &Facts,
+    said: Option<&Classified>,
+    action: &str,
+    way: Way,
+) -> ((Outcome, Rationale), Option<String>) {
+    let plainly = |answer| (answer, None);
     // An operation of that name would be judged without a classification, so a level is no operation.
     if said.is_none() && action.parse::<legator_protocol::Level>().is_ok() {
-        return (Outcome::Deny, explain::unaskable(&format!("`{action}` is asked for with a command")));
+        return plainly((Outcome::Deny, explain::unaskable(&format!("`{action}` is asked for with a command"))));
     }
     // What a key is for is no policy's business: no permit makes it more than it was made for.
     if facts.principal.scopes.as_ref().is_some_and(|scopes| !scopes.contains(action)) {
-        return (Outcome::Deny, explain::unaskable(&format!("the key that was used is not for `{action}`")));
+        let why = format!("the key that was used is not for `{action}`");
+        return plainly((Outcome::Deny, explain::unaskable(&why)));
     }
     let guard = &bundle.guard;
     let question = match Question::new(&guard.vocabulary, action, facts, said, way) {
         Ok(question) => question,
-        Err(unaskable) => return (Outcome::Deny, explain::unaskable(&unaskable.to_string())),
+        Err(unaskable) => return plainly((Outcome::Deny, explain::unaskable(&unaskable.to_string()))),
     };
     let now = guard.judge(&question, &facts.context);
     if now.permitted() {
-        return (Outcome::Allow, explain::permitted(guard, facts, &question, &now));
+        return plainly((Outcome::Allow, explain::permitted(guard, facts, &question, &now)));
     }
     // Cedar skips a policy that errs, so an erring forbid would open the gate.
     if !now.errors.is_empty() {
-        return (Outcome::Deny, explain::erred(guard, facts, &question, &now));
+        return plainly((Outcome::Deny, explain::erred(guard, facts, &question, &now)));
+    }
+    if said.is_some() {
+        for context in guard.agreed_ahead(&question, facts) {
+            let with = guard.judge_again(&now, &question, &context);
+            if with.permitted() {
+                let grant = context.approvals.grant.clone();
+                let rationale = explain::permitted(guard, &Facts { context, ..facts.clone() }, &question, &with);
+                return ((Outcome::Allow, explain::granted(rationale, grant.as_deref())), grant);
+            }
+        }
     }
     let most = bundle.most_approvals();
     if question.approvable
         && let Some(missing) = missing(guard, &question, &facts.principal, &facts.context, &now, most)
     {
         let rationale = explain::held(guard, facts, &question, &now, &missing);
-        return (Outcome::Hold { approvals: missing.count }, rationale);
+        return plainly((Outcome::Hold { approvals: missing.count }, rationale));
     }
-    (Outcome::Deny, explain::refused(guard, facts, said, &question, &now, most))
+    plainly((Outcome::Deny, explain::refused(guard, facts, said, &question, &now, most)))
 }
 
 /// Is there room?

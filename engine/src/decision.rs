@@ -22,6 +22,9 @@ pub struct Decision {
     pub revision: String,
     /// [`crate::Facts::digest`] of what was judged.
     pub facts_digest: String,
+    /// The grant without which it would not have passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
 }
 
 impl Decision {
@@ -38,7 +41,10 @@ impl Decision {
             let errors: BTreeSet<_> = rationale.errors.iter().map(|error| error.policy.clone()).collect();
             (policies, errors)
         };
-        self.outcome == other.outcome && self.action == other.action && reasons(self) == reasons(other)
+        self.outcome == other.outcome
+            && self.action == other.action
+            && self.grant == other.grant
+            && reasons(self) == reasons(other)
     }
 }
 

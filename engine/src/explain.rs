@@ -29,6 +29,12 @@ pub(crate) fn permitted(guard: &Guard, facts: &Facts, question: &Question, now: 
     }
 }
 
+/// The same, because people agreed to it ahead.
+pub(crate) fn granted(mut rationale: Rationale, grant: Option<&str>) -> Rationale {
+    rationale.summary.push_str(&format!(", as agreed to ahead in `{}`", grant.unwrap_or_default()));
+    rationale
+}
+
 /// A policy could not be evaluated.
 pub(crate) fn erred(guard: &Guard, facts: &Facts, question: &Question, now: &Judgement) -> Rationale {
     let numbers: Vec<u32> = now.errors.iter().map(|(n, _)| *n).collect();

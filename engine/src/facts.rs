@@ -268,6 +268,12 @@ pub struct Context {
     /// Why the glass is broken, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breakglass: Option<String>,
+    /// How often the principal broke it before, where it is broken now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakglass_uses: Option<BreakglassUses>,
+    /// What people agreed to ahead, for this principal. Each says itself what it covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
     /// Whether the login proved a second factor.
     #[serde(default)]
     pub mfa: bool,
@@ -278,12 +284,64 @@ pub struct Context {
     /// Whether a model read output, a page or a file of others before it proposed this.
     #[serde(default)]
     pub tainted: bool,
+    /// How a vote came in, where one is what is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote: Option<Ballot>,
 }
 
 impl Context {
     pub fn new(origin: Origin) -> Self {
-        Self { origin, approvals: Approvals::default(), mfa: false, tainted: false, breakglass: None, reason: None }
+        Self {
+            origin,
+            approvals: Approvals::default(),
+            mfa: false,
+            tainted: false,
+            breakglass: None,
+            breakglass_uses: None,
+            grants: Vec::new(),
+            reason: None,
+            vote: None,
+        }
     }
+}
+
+/// How often somebody broke the glass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakglassUses {
+    /// In the last 24 hours.
+    pub recent: u32,
+    /// Those that nobody has reviewed yet, however long ago.
+    pub unreviewed: u32,
+}
+
+/// How a vote came in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ballot {
+    /// The voter has a key that votes are signed with.
+    pub enrolled: bool,
+    /// The vote is signed with it.
+    pub signed: bool,
+}
+
+/// What people agreed to ahead: a policy that says which commands, and whose agreement it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Ids of the people who agreed.
+    pub by: BTreeSet<String>,
+    /// The groups that they belonged to.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+    pub id: String,
+    /// A `permit`, as Cedar text: the commands that it covers.
+    pub policy: String,
+    /// Those of `by` whose vote was signed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub signed: BTreeSet<String>,
+    /// It covers nothing from then on, in UTC milliseconds.
+    pub until_ms: u64,
 }
 
 /// Where a request came in.
@@ -322,9 +380,15 @@ pub struct Approvals {
     /// Ids of the people who approved.
     #[serde(default)]
     pub by: BTreeSet<String>,
+    /// The grant that stands for some of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
     /// The groups that they belong to.
     #[serde(default)]
     pub groups: BTreeSet<String>,
+    /// Those of `by` whose vote is signed by a key of their own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub signed: BTreeSet<String>,
 }
 
 #[cfg(test)]
@@ -351,7 +415,11 @@ mod tests {
         };
         let mut context = Context::new(Origin::Mcp);
         (context.breakglass, context.reason) = (text(), text());
-        context.approvals = Approvals { by: names(), groups: names() };
+        context.approvals = Approvals { by: names(), grant: text(), groups: names(), signed: names() };
+        context.breakglass_uses = Some(BreakglassUses { recent: 2, unreviewed: 1 });
+        context.vote = Some(Ballot { enrolled: true, signed: true });
+        let (id, policy) = ("grt_1".to_owned(), "permit (principal, action, resource);".to_owned());
+        context.grants = vec![Grant { by: names(), groups: names(), id, policy, signed: names(), until_ms: 10 }];
         let load = ProbeLoad {
             heartbeat_age_s: Some(1),
             cpus: Some(2),

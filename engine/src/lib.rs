@@ -11,8 +11,10 @@ mod coverage;
 mod decide;
 mod decision;
 mod diff;
+pub mod evidence;
 mod explain;
 mod facts;
+pub mod grant;
 mod guard;
 pub mod lint;
 mod mutants;
@@ -21,10 +23,11 @@ mod rationale;
 pub mod replay;
 mod script;
 pub mod tlog;
+pub mod vote;
 
 pub use bundle::{
-    Bundle, Fault, Gate, Grade, Inspection, Link, Linked, PolicyInfo, ScriptInfo, ScriptKind, Template, read_links,
-    write_links,
+    Asking, Bundle, Fault, Gate, Grade, Inspection, Link, Linked, PolicyInfo, ScriptInfo, ScriptKind, Template,
+    read_links, write_links,
 };
 pub use capacity::{Capacity, GroupLoad, ProbeLoad};
 pub use cases::{CaseResult, Difference, Explanation, Report, ScriptCaseResult, Trial};
@@ -33,8 +36,8 @@ pub use decide::{decide, decide_plain};
 pub use decision::{Classified, ClassifiedPart, Decision, Outcome};
 pub use diff::{AnswerChange, ChangeKind, Diff, FileChange, PolicyChange, Short};
 pub use facts::{
-    Approval, Approvals, Ask, Context, DEFAULT_TENANT, Facts, Origin, Other, OtherKind, Principal, PrincipalKind,
-    Probe, Resource,
+    Approval, Approvals, Ask, Ballot, BreakglassUses, Context, DEFAULT_TENANT, Facts, Grant, Origin, Other, OtherKind,
+    Principal, PrincipalKind, Probe, Resource,
 };
 pub use legator_classify::{Classification, Part, Table, classify};
 pub use legator_protocol::{CommandSpec, Invocation, Level, Look};

@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use legator_protocol::{Hello, Opener, ProbeId, Ready, Sealer, ToProbe, ToServer};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::approvals::Approvals;
+use crate::approvals::{self, Approvals};
 use crate::audit::{Draft, Ledger};
 use crate::capacity::Capacity;
 use crate::clock::Clock;
@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::events::Events;
 use crate::fleet::Fleet;
+use crate::grants::{self, Ahead};
 use crate::hub::{Hub, SessionEnd, Switchboard};
 use crate::identity::{self, Identity, Rate, Rates, SessionLimits, Trickle};
 use crate::policy::{self, Activations, Ceilings, Policy, Source};
@@ -99,7 +100,15 @@ impl App {
         let identity = Identity::open(needs, data).await?;
         let pin = certificate.as_ref().map(|certificate| certificate.pin.clone());
         let fleet = Fleet::open(db.clone(), ledger.clone(), events.clone(), clock.clone(), vault.clone(), pin).await?;
-        let approvals = Approvals::open(db.clone(), ledger.clone(), events.clone(), clock.clone()).await?;
+        let approvals = Approvals::open(approvals::Needs {
+            db: db.clone(),
+            ledger: ledger.clone(),
+            events: events.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+            escalate_after_ms: (config.escalate_after_s > 0).then(|| i64::from(config.escalate_after_s) * 1000),
+        })
+        .await?;
         let (capacity, hub) = (Capacity::default(), Hub::default());
         let needs = Needs {
             clock: clock.clone(),
@@ -163,6 +172,12 @@ impl App {
         Activations { policy, identity, approvals }
     }
 
+    /// The room's verbs that have commands agreed to ahead.
+    pub fn ahead(&self) -> Ahead {
+        let Self { clock, approvals, identity, fleet, .. } = self.clone();
+        Ahead { clock, approvals, identity, fleet }
+    }
+
     /// What lets probes' ceilings follow the templates that are applied to them.
     pub fn ceilings(&self) -> Ceilings {
         let Self { policy, fleet, hub, .. } = self.clone();
@@ -219,6 +234,8 @@ impl App {
         tokio::spawn(policy::reconcile_activations(self.activations()));
         tokio::spawn(policy::reconcile_ceilings(self.ceilings(), self.events.clone()));
         tokio::spawn(hand_out_tables(self.clone()));
+        tokio::spawn(approvals::reconcile_silence(self.approvals.clone(), self.identity.clone()));
+        tokio::spawn(grants::reconcile_grants(self.ahead()));
         tokio::spawn(command::reconcile_held(self.road.clone()));
         tokio::spawn(command::reconcile_queued(self.road.clone()));
         tokio::spawn(command::reconcile_outbox(self.road.clone()));

@@ -78,6 +78,10 @@ pub struct Config {
     #[arg(long, env = "LEGATOR_SESSION_LONGEST_S", default_value_t = 7 * 24 * 60 * 60, value_parser = clap::value_parser!(u32).range(60..))]
     pub session_longest_s: u32,
 
+    /// Seconds after which more people hear of a request that too few have answered, where no policy says a time; 0 is never
+    #[arg(long, env = "LEGATOR_ESCALATE_AFTER_S", default_value_t = 600)]
+    pub escalate_after_s: u32,
+
     /// Requests a second that one person, program or model may make, with all their keys together; 0 is without a bound
     #[arg(long, env = "LEGATOR_RATE_PER_S", default_value_t = 100)]
     pub rate_per_s: u32,
@@ -356,6 +360,7 @@ impl Config {
             log_origin: "legator/audit".to_owned(),
             session_idle_s: 12 * 60 * 60,
             session_longest_s: 7 * 24 * 60 * 60,
+            escalate_after_s: 600,
             rate_per_s: 0,
             rate_burst: 0,
             stranger_rate_per_s: 0,

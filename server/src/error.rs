@@ -23,6 +23,8 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("not-acceptable", 406, "this address has no answer of the asked type"),
     ("conflict", 409, "the state does not allow this now"),
     ("stale-approval", 409, "what is to be approved is not what was looked at"),
+    ("reason-required", 422, "policy asks for a reason"),
+    ("vote-signature", 422, "the signature of a vote or of its key does not count"),
     ("already-voted", 409, "this person has already voted"),
     ("idempotency-key-reused", 409, "the same idempotency key came with another body"),
     ("known-machine", 409, "this machine is enrolled already"),

@@ -23,6 +23,7 @@ pub mod fleet;
 pub mod hub;
 // 4: the road, and the rules that it is judged by
 pub mod command;
+pub mod grants;
 pub mod policy;
 // 5
 pub mod replay;

@@ -54,6 +54,19 @@ pub struct Counted {
     pub shadow_missed: Family<By, Counter>,
     /// 1 while a bundle decides in the shadow.
     pub shadow_on: Gauge,
+    /// Votes by choice.
+    pub votes: Family<By, Counter>,
+    /// Votes in under 3 s after a look, or without one.
+    pub hasty_votes: Counter,
+    /// Time from the asking to a vote.
+    pub approval_seconds: Histogram,
+    pub escalations: Counter,
+    /// Commands that passed because the glass was broken.
+    pub breakglass: Counter,
+    /// How many of them nobody has reviewed.
+    pub breakglass_unreviewed: Gauge,
+    /// Commands that passed because people had agreed ahead.
+    pub grant_uses: Counter,
     /// Decisions that the scope index and plain Cedar answered differently. Anything but 0 is a fault.
     pub index_mismatches: Counter<u64, AtomicU64>,
 }
@@ -77,6 +90,13 @@ impl Metrics {
             shadowed: Family::default(),
             shadow_missed: Family::default(),
             shadow_on: Gauge::default(),
+            votes: Family::default(),
+            hasty_votes: Counter::default(),
+            approval_seconds: Histogram::new(exponential_buckets(1.0, 2.0, 18)),
+            escalations: Counter::default(),
+            breakglass: Counter::default(),
+            breakglass_unreviewed: Gauge::default(),
+            grant_uses: Counter::default(),
             index_mismatches: Counter::default(),
         };
         let registry = &mut counted.registry;
@@ -98,6 +118,17 @@ impl Metrics {
         registry.register("shadow_decisions", "Judgements in the shadow, by comparison", counted.shadowed.clone());
         registry.register("shadow_missed", "Judgements that the shadow missed, by why", counted.shadow_missed.clone());
         registry.register("shadow_on", "1 while a bundle decides in the shadow", counted.shadow_on.clone());
+        registry.register("votes", "Votes by choice", counted.votes.clone());
+        registry.register("hasty_votes", "Votes in under 3 s, or without a look", counted.hasty_votes.clone());
+        registry.register_with_unit("vote", "Time from ask to vote", Unit::Seconds, counted.approval_seconds.clone());
+        registry.register("escalations", "Requests that too few answered in time", counted.escalations.clone());
+        registry.register("breakglass", "Commands that passed by broken glass", counted.breakglass.clone());
+        registry.register(
+            "breakglass_unreviewed",
+            "Broken glass that nobody has reviewed",
+            counted.breakglass_unreviewed.clone(),
+        );
+        registry.register("grant_uses", "Commands that passed as agreed to ahead", counted.grant_uses.clone());
         registry.register(
             "index_mismatches",
             "Decisions that differ from plain Cedar",

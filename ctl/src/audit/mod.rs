@@ -1,5 +1,6 @@
 //! The audit log: read, follow, verify, export, prove.
 
+mod export;
 mod kept;
 mod offline;
 mod prove;
@@ -31,8 +32,10 @@ enum One {
     Tail(read::Tail),
     /// Check that the log was not cut or rewritten since it was last looked at.
     Verify(verify::Verify),
-    /// Every entry, exactly as it was hashed, one a line.
-    Export(read::Export),
+    /// Take entries along: as they were hashed, as a table, or as evidence with proofs.
+    Export(export::Export),
+    /// Check evidence, without a server.
+    VerifyEvidence(export::VerifyEvidence),
     /// Get the proof that an entry is in the log.
     Proof(prove::Proof),
     /// Check such a proof, without a server.
@@ -49,6 +52,7 @@ impl Audit {
             Some(One::Tail(tail)) => tail.obey(&server()?, screen).await,
             Some(One::Verify(verify)) => verify.obey(server, screen).await,
             Some(One::Export(export)) => export.obey(&server()?, screen).await,
+            Some(One::VerifyEvidence(check)) => check.obey(screen),
             Some(One::Proof(proof)) => proof.obey(&server()?, screen).await,
             Some(One::CheckProof(check)) => check.obey(screen),
             Some(One::Checkpoint(head)) => head.obey(&server()?, screen).await,

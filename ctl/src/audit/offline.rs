@@ -1,6 +1,7 @@
 //! Recomputing a log from its exported lines. No server, no trust: a key, a checkpoint and the lines.
 
 use legator_engine::tlog::{Checkpoint, Tree, Verifier, leaf_hash};
+use legator_engine::vote::{Ring, RingFault};
 
 use crate::exit::Failure;
 
@@ -13,6 +14,8 @@ pub struct Recomputed {
     /// The first line that holds no entry.
     first_lost: Option<u64>,
     lines: u64,
+    /// The signed votes among them.
+    votes: Result<Ring, RingFault>,
 }
 
 /// A checkpoint that is signed by this key.
@@ -23,7 +26,7 @@ pub fn open(note: &str, verifier: &Verifier) -> Result<Checkpoint, Failure> {
 impl Recomputed {
     pub fn against(wanted: Checkpoint) -> Self {
         let root_there = (wanted.size == 0).then(|| Tree::new().root());
-        Self { tree: Tree::new(), wanted, root_there, first_lost: None, lines: 0 }
+        Self { tree: Tree::new(), wanted, root_there, first_lost: None, lines: 0, votes: Ok(Ring::default()) }
     }
 
     pub fn take(&mut self, line: &str) {
@@ -31,14 +34,19 @@ impl Recomputed {
             self.first_lost = Some(self.lines);
         }
         self.lines += 1;
+        if let Ok(ring) = &mut self.votes
+            && let Err(fault) = ring.take(line)
+        {
+            self.votes = Err(fault);
+        }
         self.tree.append(leaf_hash(line.as_bytes()), |_, _| {});
         if self.tree.size() == self.wanted.size {
             self.root_there = Some(self.tree.root());
         }
     }
 
-    /// How many entries fit, and how many came after the checkpoint, unsigned by it.
-    pub fn finish(self) -> Result<(u64, u64), Failure> {
+    /// How many entries fit, and how many came after the checkpoint, unsigned by it; and what the signed votes came to.
+    pub fn finish(self) -> Result<(u64, u64, Ring), Failure> {
         let size = self.wanted.size;
         let Some(root) = self.root_there else {
             return Err(Failure::Log(format!(
@@ -47,7 +55,10 @@ impl Recomputed {
             )));
         };
         if root == self.wanted.root {
-            return Ok((size, self.lines - size));
+            // The entries are those of the log; what they say of votes is its voters' to have signed.
+            let votes =
+                self.votes.map_err(|fault| Failure::Log(format!("the log holds a vote that nobody cast: {fault}")))?;
+            return Ok((size, self.lines - size, votes));
         }
         let lost = self.first_lost.filter(|index| *index < size);
         Err(Failure::Log(match lost {

@@ -1,12 +1,11 @@
 //! Reading the log: entries, the newest as they come, all of them for a check elsewhere, and its signed head.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 use crate::field;
@@ -55,14 +54,6 @@ pub struct Tail {
     /// Go on with those that come.
     #[arg(short, long)]
     follow: bool,
-}
-
-/// Every entry.
-#[derive(Args)]
-pub struct Export {
-    /// Into this file; to standard output if absent.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
 }
 
 /// The newest signed head.
@@ -169,37 +160,6 @@ pub async fn every_entry(
     }
     bar.finish_and_clear();
     Ok(())
-}
-
-impl Export {
-    pub async fn obey(self, server: &Server, screen: Screen) -> Result<Exit, Failure> {
-        let head = server.get(&["api", "v1", "audit", "checkpoint"], &[]).await?;
-        let size = field::number(&head, "size");
-        let mut out: Box<dyn std::io::Write> = match &self.out {
-            None => Box::new(std::io::stdout().lock()),
-            Some(path) => {
-                Box::new(std::io::BufWriter::new(std::fs::File::create(path).map_err(|source| Failure::File {
-                    verb: "write",
-                    path: path.clone(),
-                    source,
-                })?))
-            }
-        };
-        let fault = |source| Failure::File {
-            verb: "write",
-            path: self.out.clone().unwrap_or_else(|| "standard output".into()),
-            source,
-        };
-        every_entry(server, size, |line| writeln!(out, "{line}").map_err(fault)).await?;
-        out.flush().map_err(fault)?;
-        drop(out);
-        if let Some(path) = &self.out {
-            screen.either(&json!({ "entries": size, "file": path }), || {
-                screen.note(&format!("wrote {size} entries to `{}`", path.display()));
-            });
-        }
-        Ok(Exit::OK)
-    }
 }
 
 impl Head {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use legator_engine::tlog::{Checkpoint, Hash, Verifier, verify_consistency};
+use legator_engine::vote::Ring;
 use serde_json::{Value, json};
 
 use super::kept::Kept;
@@ -70,6 +71,7 @@ impl Verify {
         if let Some(older) = &older {
             consistent(server, &key, older, &newest).await?;
         }
+        let mut votes = None;
         if self.full {
             let mut recomputed = Recomputed::against(newest.clone());
             read::every_entry(server, newest.size, |line| {
@@ -77,11 +79,15 @@ impl Verify {
                 Ok(())
             })
             .await?;
-            recomputed.finish()?;
+            votes = Some(recomputed.finish()?.2);
         }
         kept.keep(note, &key)?;
         self.say(screen, first_time, older.as_ref(), &newest, &key, &kept);
+        if let Some(votes) = votes.as_ref().filter(|_| !screen.json) {
+            say_votes(screen, votes);
+        }
         Ok(json!({
+            "votes": votes.as_ref().map(counted),
             "ok": true, "size": newest.size, "root": newest.root.to_base64(), "from": older.map(|older| older.size),
             "first_time": first_time, "recomputed": self.full, "verifier": key.to_string(),
         }))
@@ -160,6 +166,19 @@ async fn consistent(server: &Server, key: &Verifier, older: &Checkpoint, newest:
     Ok(())
 }
 
+pub fn say_votes(screen: Screen, votes: &Ring) {
+    if votes.good > 0 {
+        screen.data(&format!("{}{} signed votes are what their voters signed", word("ok"), votes.good));
+    }
+    if votes.unknown > 0 {
+        screen.note(&format!("{} votes are signed with keys whose enrollment is not among the entries", votes.unknown));
+    }
+}
+
+pub fn counted(votes: &Ring) -> Value {
+    json!({ "signed": votes.good, "unknown_keys": votes.unknown, "unsigned": votes.unsigned })
+}
+
 fn offline(
     export: &std::path::Path,
     checkpoint: &std::path::Path,
@@ -171,12 +190,15 @@ fn offline(
     for line in read_file(export)?.lines() {
         recomputed.take(line);
     }
-    let (fits, beyond) = recomputed.finish()?;
+    let (fits, beyond, votes) = recomputed.finish()?;
     if !screen.json {
         screen.data(&format!("{}{fits} entries lead to the root that the checkpoint signs", word("ok")));
+        say_votes(screen, &votes);
         if beyond > 0 {
             screen.note(&format!("{beyond} more entries came after the checkpoint and are not signed by it"));
         }
     }
-    Ok(json!({ "ok": true, "size": fits, "root": wanted.root.to_base64(), "beyond": beyond, "recomputed": true }))
+    Ok(
+        json!({ "ok": true, "size": fits, "root": wanted.root.to_base64(), "beyond": beyond, "recomputed": true, "votes": counted(&votes) }),
+    )
 }

@@ -102,6 +102,14 @@ typed_id! {
     RunId => "run",
     /// A replay of recorded decisions.
     ReplayId => "rpl",
+    /// Something that people agree to ahead.
+    GrantId => "grt",
+    /// A key that votes are signed with.
+    VoteKeyId => "vkey",
+    /// Votes that are handed on for a while.
+    DelegationId => "dlg",
+    /// A comment on a request.
+    CommentId => "cmt",
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ mod seal;
 pub use command::{CommandSpec, Invocation, Look, LookKind, Order, SealedOrder, Seen, SpecFault};
 pub use frame::{FrameFault, MAX_FRAME, Opener, Sealer};
 pub use handshake::{HandshakeFault, Hello, Refusal, Welcome, answer, greet};
-pub use id::{ApprovalId, CommandId, IdFault, KeyId, ProbeId, ReplayId, RunId, SessionId, TokenId, UserId};
+pub use id::{
+    ApprovalId, CommandId, CommentId, DelegationId, GrantId, IdFault, KeyId, ProbeId, ReplayId, RunId, SessionId,
+    TokenId, UserId, VoteKeyId,
+};
 pub use level::Level;
 pub use message::{
     CommandResult, End, FloorSummary, Heartbeat, Inventory, Output, OutputStream, Pressure, Ready, RefusedBy, ToProbe,

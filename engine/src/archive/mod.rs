@@ -5,7 +5,7 @@
 //! Never: believes a length, a name or a digest that the archive states. What was not checked does not come out.
 
 mod manifest;
-mod tar;
+pub(crate) mod tar;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};

@@ -4,16 +4,16 @@
 use super::{Limits, MANIFEST, REBUILD, broken};
 use crate::bundle::Fault;
 
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 const MAGIC: &[u8] = b"ustar\x0000";
 
-pub(super) struct Entry {
-    pub(super) path: String,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Entry {
+    pub(crate) path: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Adds a file. Owner, time and rights are the same for all, so that only what is inside counts.
-pub(super) fn put(out: &mut Vec<u8>, path: &str, bytes: &[u8]) -> Result<(), Fault> {
+pub(crate) fn put(out: &mut Vec<u8>, path: &str, bytes: &[u8]) -> Result<(), Fault> {
     let (prefix, name) = cut(path).ok_or_else(|| {
         let fault = Fault::whole(path, format!("the path `{path}` does not fit into an archive"));
         fault.code("path-name").help("give it a shorter one")
@@ -44,7 +44,7 @@ pub(super) fn put(out: &mut Vec<u8>, path: &str, bytes: &[u8]) -> Result<(), Fau
     Ok(())
 }
 
-pub(super) fn end(out: &mut Vec<u8>) {
+pub(crate) fn end(out: &mut Vec<u8>) {
     out.resize(out.len() + 2 * BLOCK, 0);
 }
 
@@ -59,7 +59,7 @@ fn cut(path: &str) -> Option<(&str, &str)> {
 }
 
 /// Reads every file of a tar.
-pub(super) fn entries(tar: &[u8], limits: &Limits) -> Result<Vec<Entry>, Fault> {
+pub(crate) fn entries(tar: &[u8], limits: &Limits) -> Result<Vec<Entry>, Fault> {
     let (mut rest, mut found, mut total) = (tar, Vec::new(), 0_usize);
     loop {
         let Some((header, after)) = rest.split_at_checked(BLOCK) else {

@@ -93,6 +93,11 @@ pub const CODES: &[Code] = &[
         "Letters, digits and `-_.+@`, and no two that differ only in case.",
     ),
     error("policy", "A policy makes no sense.", "The message says what."),
+    error(
+        "policy-annotation",
+        "An annotation that says how people are asked has a value that means nothing.",
+        "The message says what it takes.",
+    ),
     error("policy-duplicate", "Two policies have one name.", "Give one another `@id`."),
     error("policy-id", "A policy has no `@id`, and decisions could not name it.", "Write one above it."),
     error(

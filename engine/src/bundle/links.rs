@@ -68,7 +68,7 @@ impl Linked {
         Self { kind: kind.into(), id: id.into() }
     }
 
-    fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<String> {
         let name = Name::parse_unqualified_name(&self.kind).ok()?;
         Some(EntityUID::from_components(EntityType::from(name), Eid::new(self.id.as_str()), None).to_string())
     }
@@ -192,7 +192,7 @@ impl Template {
 }
 
 /// The text with its slots filled in; what stands in strings and comments is left alone.
-fn filled(text: &str, principal: &str, resource: &str) -> String {
+pub(crate) fn filled(text: &str, principal: &str, resource: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {

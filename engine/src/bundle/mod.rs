@@ -1,12 +1,13 @@
 //! A bundle: one immutable, content-addressed set of policies, command tables, scripts and their cases.
 //! Never: reads a file. The caller hands in paths and bytes, and gets a bundle or every fault at once.
 
+mod asking;
 pub mod codes;
 mod fault;
 pub mod format;
 mod kept;
 mod layout;
-mod links;
+pub(crate) mod links;
 mod manifest;
 pub(crate) mod nearest;
 pub(crate) mod place;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use legator_classify::Table;
 
+pub use asking::Asking;
 pub use fault::{Fault, Grade};
 use kept::Kept;
 pub(crate) use kept::Texts;
@@ -67,6 +69,8 @@ pub struct PolicyInfo {
     pub span: Span,
     /// Its text, annotations included.
     pub source: String,
+    /// How people are to be asked where it holds a request.
+    pub asking: Asking,
 }
 
 /// A script, for showing.

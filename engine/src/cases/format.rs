@@ -13,7 +13,8 @@ use crate::bundle::Fault;
 use crate::capacity::{Capacity, GroupLoad, ProbeLoad};
 use crate::decision::Classified;
 use crate::facts::{
-    Approval, Approvals, Ask, Context, Facts, Origin, Other, Principal, PrincipalKind, Probe, Resource,
+    Approval, Approvals, Ask, Ballot, BreakglassUses, Context, Facts, Origin, Other, Principal, PrincipalKind, Probe,
+    Resource,
 };
 
 /// One case, ready to be decided.
@@ -179,6 +180,16 @@ struct WrittenContext {
     mfa: bool,
     tainted: bool,
     breakglass: Option<String>,
+    breakglass_recent: u32,
+    breakglass_unreviewed: u32,
+    /// Of `approved_by`, whose vote is signed.
+    signed_by: BTreeSet<String>,
+    /// Who agreed to this ahead, and the groups that they are in.
+    granted_by: BTreeSet<String>,
+    granter_groups: BTreeSet<String>,
+    /// Of a vote: the voter has a key, and signed with it.
+    enrolled: bool,
+    signed: bool,
     reason: Option<String>,
 }
 
@@ -370,13 +381,24 @@ impl WrittenApproval {
 
 impl WrittenContext {
     fn fact(&self) -> Context {
+        let uses = BreakglassUses { recent: self.breakglass_recent, unreviewed: self.breakglass_unreviewed };
+        let ballot = Ballot { enrolled: self.enrolled, signed: self.signed };
         Context {
             origin: self.origin.unwrap_or(Origin::Api),
-            approvals: Approvals { by: self.approved_by.clone(), groups: self.approver_groups.clone() },
+            approvals: Approvals {
+                by: self.approved_by.union(&self.granted_by).cloned().collect(),
+                // A case is about the policies, so what was agreed to ahead in it covers the case.
+                grant: (!self.granted_by.is_empty()).then(|| "grt_example".to_owned()),
+                groups: self.approver_groups.union(&self.granter_groups).cloned().collect(),
+                signed: self.signed_by.clone(),
+            },
             mfa: self.mfa,
             tainted: self.tainted,
             breakglass: self.breakglass.clone(),
+            breakglass_uses: (uses != BreakglassUses::default()).then_some(uses),
+            grants: Vec::new(),
             reason: self.reason.clone(),
+            vote: (ballot != Ballot::default()).then_some(ballot),
         }
     }
 }

@@ -11,7 +11,9 @@ use super::question::Question;
 use super::vocabulary::Vocabulary;
 use crate::bundle::Fault;
 use crate::decision::Classified;
-use crate::facts::{Approval, Ask, Context, Facts, Origin, OtherKind, Principal, PrincipalKind, Probe, Resource};
+use crate::facts::{
+    Approval, Ask, Ballot, BreakglassUses, Context, Facts, Origin, OtherKind, Principal, PrincipalKind, Probe, Resource,
+};
 
 /// One fault for each action that does not take an ordinary request, with everything that is optional and without.
 pub(super) fn faults(file: &str, vocabulary: &Vocabulary) -> Vec<Fault> {
@@ -129,7 +131,11 @@ fn context(full: bool) -> Context {
     if full {
         context.approvals.by.insert("given".to_owned());
         context.approvals.groups.insert("given".to_owned());
+        context.approvals.signed.insert("given".to_owned());
+        context.breakglass_uses = Some(BreakglassUses { recent: 1, unreviewed: 1 });
+        context.vote = Some(Ballot { enrolled: true, signed: true });
     }
     (context.breakglass, context.reason) = (given(full), given(full));
+    context.approvals.grant = given(full);
     context
 }

@@ -1,6 +1,7 @@
 //! What Cedar says: which policies of the bundle hold for a request, and why.
 //! Never: permits on an error. Cedar skips a policy that errs, so an erring `forbid` would open the gate.
 
+mod ahead;
 mod clause;
 mod conform;
 mod counterfactual;

@@ -102,6 +102,9 @@ impl Trial<'_> {
         let anyone = (self.count as usize).saturating_sub(people.len());
         // No id of a person has a space in it, so these are nobody.
         approvals.by.extend((1..=anyone).map(|n| format!("any person {n}")));
+        // Whoever comes may sign.
+        let come = approvals.by.difference(&self.context.approvals.by).cloned().collect::<Names>();
+        approvals.signed.extend(come);
         let context = Context { approvals, ..self.context.clone() };
         self.guard.judge_again(self.now, self.question, &context)
     }

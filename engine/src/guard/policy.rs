@@ -10,7 +10,7 @@ use cedar_policy_core::parser::{cst, text_to_cst};
 use super::slice::Scope;
 use super::vocabulary::faults_of;
 use crate::bundle::place::Source;
-use crate::bundle::{Fault, PolicyInfo};
+use crate::bundle::{Asking, Fault, PolicyInfo};
 use crate::rationale::{ClauseKind, Effect, Span};
 
 /// One policy of a bundle.
@@ -110,6 +110,7 @@ pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guar
             file: file.to_owned(),
             span: source.span(range.clone()),
             source: source.slice(range.clone()),
+            asking: name.asking,
         };
         let scope = scope(&source, tree);
         let parties = Arc::new(Scope::of(&policy));
@@ -173,10 +174,11 @@ fn places(expr: &Expr, conjuncts: &mut Vec<Range<usize>>) -> Option<()> {
 struct Named {
     id: String,
     rationale: String,
+    asking: Asking,
 }
 
 fn name_of(file: &str, text: &str, tree: Option<&cst::Policy>, range: Range<usize>) -> Result<Named, Vec<Fault>> {
-    let (mut id, mut rationale, mut faults) = (None, None, Vec::new());
+    let (mut id, mut rationale, mut asking, mut faults) = (None, None, Asking::default(), Vec::new());
     // A policy without a name is pointed at by its first line only.
     let head =
         range.start..text.get(range.clone()).and_then(|all| all.find('\n')).map_or(range.end, |n| range.start + n);
@@ -185,7 +187,13 @@ fn name_of(file: &str, text: &str, tree: Option<&cst::Policy>, range: Range<usiz
             match annotation.to_kv_pair(|value, _| value.map(|value| value.to_string())) {
                 Ok((key, value)) if key.as_ref() == "id" => id = value,
                 Ok((key, value)) if key.as_ref() == "rationale" => rationale = value,
-                Ok(_) => {}
+                Ok((key, value)) => {
+                    if let Err(message) = asking.take(key.as_ref(), value.as_deref().unwrap_or_default()) {
+                        let place = annotation.loc.as_ref().map_or(head.clone(), |loc| loc.start()..loc.end());
+                        let help = "`policies/README.md` says what annotations hold";
+                        faults.push(Fault::at(file, text, place, message).code("policy-annotation").help(help));
+                    }
+                }
                 Err(errors) => {
                     for error in errors.iter() {
                         faults.extend(unreadable(file, text, error, "the annotation cannot be read"));
@@ -206,7 +214,7 @@ fn name_of(file: &str, text: &str, tree: Option<&cst::Policy>, range: Range<usiz
     let id = wanted(id, "id", "name-of-the-policy");
     let rationale = wanted(rationale, "rationale", "One sentence that a refused person understands.");
     match (id, rationale) {
-        (Some(id), Some(rationale)) if faults.is_empty() => Ok(Named { id, rationale }),
+        (Some(id), Some(rationale)) if faults.is_empty() => Ok(Named { id, rationale, asking }),
         _ => Err(faults),
     }
 }

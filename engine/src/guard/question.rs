@@ -15,7 +15,10 @@ use crate::decision::Classified;
 use crate::facts::{Approvals, Ask, Context, DEFAULT_TENANT, Facts, Principal, Resource};
 
 /// Operations that can wait for people, as commands do.
-const APPROVABLE: [&str; 1] = ["activateBundle"];
+const APPROVABLE: [&str; 2] = ["activateBundle", "grantAhead"];
+
+/// Operations that are votes: their context says how the vote came in.
+const VOTES: [&str; 1] = ["decideApproval"];
 
 /// One request, ready to be held against policies.
 pub(crate) struct Question {
@@ -26,6 +29,7 @@ pub(crate) struct Question {
     pub(crate) way: Way,
     /// Whether people can agree to it, so that their approvals are part of its context.
     pub(crate) approvable: bool,
+    votes: bool,
     command: Option<Value>,
     time: Value,
     types: Arc<ContextTypes>,
@@ -91,9 +95,10 @@ impl Question {
         };
         let types = Arc::new(ContextTypes { user: vocabulary.types.of("User") });
         let approvable = command.is_some() || APPROVABLE.contains(&action);
+        let votes = VOTES.contains(&action);
         let action = asked.uid.clone();
         let time = time(facts.at_ms);
-        Ok(Self { principal, action, resource, entities, way, approvable, command, time, types })
+        Ok(Self { principal, action, resource, entities, way, approvable, votes, command, time, types })
     }
 
     /// The request with this context, for Cedar's evaluator.
@@ -119,10 +124,21 @@ impl Question {
             pairs.push(("command", command.clone()));
         }
         if let Some(reason) = &context.breakglass {
-            pairs.push(("breakglass", Value::record([("reason", Value::from(reason.as_str()))], None)));
+            let uses = context.breakglass_uses.unwrap_or_default();
+            let glass = [
+                ("reason", Value::from(reason.as_str())),
+                ("recent", Value::from(i64::from(uses.recent))),
+                ("unreviewed", Value::from(i64::from(uses.unreviewed))),
+            ];
+            pairs.push(("breakglass", Value::record(glass, None)));
         }
         if let Some(reason) = &context.reason {
             pairs.push(("reason", Value::from(reason.as_str())));
+        }
+        if self.votes {
+            let ballot = context.vote.unwrap_or_default();
+            pairs.push(("enrolled", Value::from(ballot.enrolled)));
+            pairs.push(("signed", Value::from(ballot.signed)));
         }
         pairs.push(("mfa", Value::from(context.mfa)));
         pairs.push(("origin", Value::from(context.origin.as_str())));
@@ -136,14 +152,14 @@ impl Question {
             Literal::from(EntityUID::from_components(self.types.user.clone(), ast::Eid::new(id.as_str()), None))
         };
         let count = i64::try_from(approvals.by.len()).unwrap_or(i64::MAX);
-        Value::record(
-            [
-                ("by", Value::set_of_lits(approvals.by.iter().map(user), None)),
-                ("count", Value::from(count)),
-                ("groups", texts(&approvals.groups)),
-            ],
-            None,
-        )
+        let mut pairs = vec![
+            ("by", Value::set_of_lits(approvals.by.iter().map(user), None)),
+            ("count", Value::from(count)),
+            ("groups", texts(&approvals.groups)),
+            ("signed", Value::set_of_lits(approvals.signed.iter().map(user), None)),
+        ];
+        pairs.extend(approvals.grant.as_deref().map(|grant| ("grant", Value::from(grant))));
+        Value::record(pairs, None)
     }
 }
 

@@ -129,7 +129,18 @@ impl Mask {
         // An id and a name that are the same stay the same.
         (*id, *name) = (self.word(id), self.word(name));
         *acts_for = acts_for.as_ref().map(|id| self.word(id));
-        masked.context.approvals.by = facts.context.approvals.by.iter().map(|id| self.word(id)).collect();
+        let words = |ids: &BTreeSet<String>| -> BTreeSet<String> { ids.iter().map(|id| self.word(id)).collect() };
+        let approvals = &mut masked.context.approvals;
+        (approvals.by, approvals.signed) = (words(&approvals.by), words(&approvals.signed));
+        for grant in &mut masked.context.grants {
+            (grant.by, grant.signed) = (words(&grant.by), words(&grant.signed));
+            // Whom and what it is for stays the same pseudonym; a line that it is held against makes it an obstacle.
+            grant.policy = grant.policy.replace(&facts.principal.id, &self.word(&facts.principal.id));
+            if let Resource::Probe(probe) = &facts.resource {
+                grant.policy = grant.policy.replace(&probe.id, &self.word(&probe.id));
+            }
+            grant.policy = without_line(&grant.policy);
+        }
         masked.context.reason = facts.context.reason.as_ref().map(|text| self.text(text, &[]));
         masked.context.breakglass = facts.context.breakglass.as_ref().map(|text| self.text(text, &[]));
         let programs: Vec<&str> = said.iter().flat_map(|said| &said.programs).map(String::as_str).collect();
@@ -300,6 +311,14 @@ impl Blind {
             Some(script) => masked(format!("`{script}` reads what the export masks")),
             None => None,
         }
+    }
+}
+
+/// A grant's policy without the line that it covers: what passed with it passes without.
+fn without_line(policy: &str) -> String {
+    match policy.split_once("\nwhen { context.command.line like ") {
+        Some((before, _)) => format!("{before};"),
+        None => policy.to_owned(),
     }
 }
 

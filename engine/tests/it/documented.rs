@@ -43,7 +43,7 @@ fn paths(schema: &Value, at: &str, shape: &Value, found: &mut BTreeSet<String>) 
 fn every_attribute_of_the_context_is_documented_and_no_other() {
     let schema = schema();
     let mut found = BTreeSet::new();
-    for kind in ["CommandContext", "OperationContext"] {
+    for kind in ["CommandContext", "OperationContext", "VoteContext"] {
         paths(&schema, "context", &schema["commonTypes"][kind], &mut found);
     }
     assert!(found.contains("context.approvals.count") && found.contains("context.command.cwd?"), "{found:?}");

@@ -2,23 +2,44 @@
 //! Never: decides whether a command may run. It counts votes; the guardrails judge the count.
 
 pub mod api;
+pub mod breakglass;
+mod comment;
+mod delegation;
+mod escalate;
+mod figures;
+pub mod grant;
+mod history;
 mod request;
+mod signing;
 mod store;
+mod vote;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use legator_protocol::ApprovalId;
+use legator_engine::vote::SignatureFault;
+use legator_protocol::{ApprovalId, CommandId, DelegationId, GrantId, VoteKeyId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub use self::request::{Asked, Choice, Request, RequestState, Subject, Vote};
+pub use self::breakglass::BreakAbout;
+pub use self::comment::Comment;
+pub use self::delegation::{Delegation, Span};
+pub use self::escalate::reconcile_silence;
+pub use self::figures::{Figures, VoterFigures};
+pub use self::grant::{About, Grant, GrantState};
+pub use self::history::Narrow;
+pub use self::request::{Asked, Choice, Request, RequestState, StandsFor, Subject, Vote};
+pub use self::signing::{NewVoteKey, Said, Signature, VoteKey};
+pub use self::vote::Ballot;
 
-use crate::audit::{Batch, Draft, Ledger, WriteFault};
+use self::breakglass::Glass;
+use self::grant::Grants;
+use crate::audit::{Batch, Ledger, WriteFault};
 use crate::clock::Clock;
 use crate::db::{Db, DbFault};
 use crate::events::Events;
-use crate::identity::{DecideApproval, Permit};
+use crate::telemetry::Metrics;
 use crate::tenant::Reach;
 
 /// Keeps requests and votes. Cheap to clone.
@@ -30,6 +51,9 @@ struct Inner {
     db: Db,
     ledger: Ledger,
     events: Events,
+    metrics: Metrics,
+    /// After how long more people hear of a request, where no policy says.
+    escalate_after_ms: Option<i64>,
     /// The open requests, with their votes.
     pending: Mutex<HashMap<ApprovalId, Arc<Request>>>,
     /// One vote at a time, so that two at once both count, and nobody counts twice.
@@ -37,6 +61,24 @@ struct Inner {
     voted: Notify,
     /// The same for requests about bundles.
     voted_on_bundles: Notify,
+    /// And about grants.
+    voted_on_grants: Notify,
+    /// When each person first looked at each open request.
+    seen: Mutex<HashMap<(ApprovalId, String), i64>>,
+    delegations: Mutex<Vec<Delegation>>,
+    keys: Mutex<Vec<VoteKey>>,
+    grants: Grants,
+    glass: Glass,
+}
+
+/// What the room is built with.
+pub struct Needs {
+    pub clock: Clock,
+    pub db: Db,
+    pub ledger: Ledger,
+    pub events: Events,
+    pub metrics: Metrics,
+    pub escalate_after_ms: Option<i64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +91,28 @@ pub enum ApprovalFault {
     AlreadyVoted,
     #[error("what you looked at is not what is waiting now")]
     Stale,
+    #[error("you have not voted on this")]
+    NotVoted,
     #[error("`reason` has at most 2,000 bytes")]
     LongReason,
+    #[error("a vote on this has to say why: policy asks for a `reason`")]
+    ReasonRequired,
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the vote's signature does not count: {0}")]
+    BadSignature(&'static str),
+    #[error(transparent)]
+    Signature(#[from] SignatureFault),
+    #[error("a further key has to be vouched for by one that is enrolled; revoke that one first if it is lost")]
+    Unvouched,
+    #[error("there is no delegation `{0}` that holds")]
+    NoDelegation(DelegationId),
+    #[error("there is no key `{0}` of yours")]
+    NoKey(VoteKeyId),
+    #[error("there is no grant `{0}`")]
+    NoGrant(GrantId),
+    #[error("no glass was broken for `{0}`")]
+    NoBreak(CommandId),
     #[error(transparent)]
     Write(#[from] WriteFault),
     #[error(transparent)]
@@ -58,11 +120,36 @@ pub enum ApprovalFault {
 }
 
 impl Approvals {
-    pub async fn open(db: Db, ledger: Ledger, events: Events, clock: Clock) -> Result<Self, ApprovalFault> {
-        let pending = store::pending(&db).await?.into_iter().map(|request| (request.id, Arc::new(request)));
-        let pending = Mutex::new(pending.collect());
-        let (voting, voted, voted_on_bundles) = (tokio::sync::Mutex::default(), Notify::new(), Notify::new());
-        Ok(Self(Arc::new(Inner { clock, db, ledger, events, pending, voting, voted, voted_on_bundles })))
+    pub async fn open(needs: Needs) -> Result<Self, ApprovalFault> {
+        let Needs { clock, db, ledger, events, metrics, escalate_after_ms } = needs;
+        let (now, by_id) = (clock.now(), |request: Request| (request.id, Arc::new(request)));
+        let pending = Mutex::new(store::pending(&db).await?.into_iter().map(by_id).collect());
+        let delegations = Mutex::new(store::arranged::delegations(&db, now).await?);
+        let keys = Mutex::new(store::arranged::keys(&db).await?);
+        let open = store::grants::open(&db).await?;
+        let grants = Grants(Mutex::new(open.into_iter().map(|grant| (grant.id, grant)).collect()));
+        let glass = Glass(Mutex::new(store::glass::open(&db, now - 24 * 60 * 60 * 1000).await?));
+        let inner = Inner {
+            clock,
+            db,
+            ledger,
+            events,
+            metrics,
+            escalate_after_ms,
+            pending,
+            voting: tokio::sync::Mutex::default(),
+            voted: Notify::new(),
+            voted_on_bundles: Notify::new(),
+            voted_on_grants: Notify::new(),
+            seen: Mutex::default(),
+            delegations,
+            keys,
+            grants,
+            glass,
+        };
+        let approvals = Self(Arc::new(inner));
+        approvals.count_unreviewed();
+        Ok(approvals)
     }
 
     /// Asks people, as part of the write that holds the command.
@@ -75,7 +162,8 @@ impl Approvals {
     pub fn asked(&self, request: Request) {
         let body = serde_json::json!({
             "command": request.subject.command(), "probe": request.subject.probe(),
-            "revision": request.subject.revision(), "needed": request.needed,
+            "revision": request.subject.revision(), "grant": request.subject.grant().map(|id| id.to_string()),
+            "needed": request.needed,
         });
         let (id, tenant) = (request.id, request.asked.tenant.clone());
         self.0.pending.lock().insert(id, Arc::new(request));
@@ -85,6 +173,19 @@ impl Approvals {
     /// Asks for more than before, as part of the write that says why.
     pub async fn raise(batch: &mut Batch, id: ApprovalId, needed: u32) -> Result<(), WriteFault> {
         store::raise(batch.connection().await?, id, needed).await?;
+        Ok(())
+    }
+
+    /// Another number is needed than was thought: written down and counted.
+    pub async fn need(&self, request: &Request, needed: u32) -> Result<(), ApprovalFault> {
+        let id = request.id;
+        if needed != request.needed {
+            let now = self.0.clock.now();
+            let raise =
+                self.0.ledger.write(now, move |batch| Box::pin(async move { Self::raise(batch, id, needed).await }));
+            raise.await?;
+            self.raised(id, needed);
+        }
         Ok(())
     }
 
@@ -103,6 +204,7 @@ impl Approvals {
     /// The request is over.
     pub fn closed(&self, id: ApprovalId, state: RequestState) {
         let Some(request) = self.0.pending.lock().remove(&id) else { return };
+        self.0.seen.lock().retain(|(seen, _), _| *seen != id);
         let body = serde_json::json!({ "state": state.as_str() });
         self.0.events.publish(self.0.clock.now(), &request.asked.tenant, "approval.closed", id.to_string(), body);
     }
@@ -121,81 +223,23 @@ impl Approvals {
         found.filter(|request| request.is_within(reach)).ok_or(ApprovalFault::NoApproval(id))
     }
 
-    /// Requests within a reach, newest first; `state` narrows, `before` goes on from an earlier page.
+    /// Requests within a reach, newest first; `before` goes on from an earlier page.
     pub async fn list(
         &self,
         reach: &Reach,
-        state: Option<RequestState>,
+        narrow: &Narrow,
         before: Option<ApprovalId>,
         limit: u32,
     ) -> Result<Vec<Request>, ApprovalFault> {
-        Ok(store::list(&self.0.db, reach, state, before, limit).await?)
+        Ok(store::list(&self.0.db, reach, narrow, before, limit).await?)
+    }
+
+    pub fn now(&self) -> i64 {
+        self.0.clock.now()
     }
 
     pub fn n_pending(&self, reach: &Reach) -> usize {
         self.0.pending.lock().values().filter(|request| request.is_within(reach)).count()
-    }
-
-    /// Votes. `digest` says what the voter looked at; it has to be what waits.
-    pub async fn vote(
-        &self,
-        permit: Permit<DecideApproval>,
-        id: ApprovalId,
-        choice: Choice,
-        reason: Option<String>,
-        digest: Option<String>,
-    ) -> Result<Arc<Request>, ApprovalFault> {
-        if reason.as_ref().is_some_and(|reason| reason.len() > 2_000) {
-            return Err(ApprovalFault::LongReason);
-        }
-        let _voting = self.0.voting.lock().await;
-        let request = match self.pending(id) {
-            Some(request) => request,
-            None => return Err(ApprovalFault::Closed(self.get(&permit.caller().reach, id).await?.state)),
-        };
-        if digest.is_some_and(|digest| digest != request.digest) {
-            return Err(ApprovalFault::Stale);
-        }
-        let voter = Arc::clone(&permit.caller().person);
-        if request.votes.iter().any(|vote| vote.person == voter.id.to_string()) {
-            return Err(ApprovalFault::AlreadyVoted);
-        }
-        let at = self.0.clock.now();
-        let vote = Vote {
-            person: voter.id.to_string(),
-            name: voter.name.clone(),
-            groups: voter.groups.clone(),
-            choice,
-            reason,
-            at,
-        };
-        let mut draft = Draft::new("approval.voted", voter.name.clone(), id.to_string());
-        draft = draft.tenant(&request.asked.tenant).body(serde_json::json!({
-            "choice": choice.as_str(), "reason": vote.reason, "digest": request.digest, "person": vote.person,
-            "revision": request.subject.revision(),
-        }));
-        if let Subject::Command { command, probe } = request.subject {
-            draft = draft.command(command).probe(probe);
-        }
-        let row = vote.clone();
-        self.0
-            .ledger
-            .write(at, move |batch| {
-                Box::pin(async move {
-                    store::insert_vote(batch.connection().await?, id, &row).await?;
-                    batch.entry(draft)?;
-                    Ok(())
-                })
-            })
-            .await?;
-        let after = self.change(id, |request| request.votes.push(vote)).unwrap_or(request);
-        let body = serde_json::json!({ "choice": choice.as_str(), "by": voter.name });
-        self.0.events.publish(at, &after.asked.tenant, "approval.voted", id.to_string(), body);
-        match after.subject {
-            Subject::Command { .. } => self.0.voted.notify_one(),
-            Subject::Activation { .. } => self.0.voted_on_bundles.notify_one(),
-        }
-        Ok(after)
     }
 
     /// Wakes when somebody has voted on a command.

@@ -7,12 +7,17 @@ use legator_protocol::{CommandId, Level};
 
 use super::stages::{Intent, Judged, Proposal, Texts, order};
 use super::{CommandFault, Road};
+use crate::approvals::BreakAbout;
 use crate::capacity::{Counts, Guest, Seat};
 use crate::fleet::{Census, Probe, percent};
 use crate::telemetry::By;
 
 /// The longest that a command may wait before it starts.
 pub(super) const MAX_TTL_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// The longest that one with broken glass may wait, and the least that is said of why.
+const MAX_BREAK_TTL_MS: i64 = 15 * 60 * 1000;
+const SHORTEST_BREAK: usize = 8;
 
 /// One decision in this many is made a second time without the index, and both have to agree.
 const CROSS_CHECK: u128 = 1000;
@@ -27,6 +32,16 @@ impl Road {
         for (what, text) in [("reason", &intent.context.reason), ("breakglass", &intent.context.breakglass)] {
             if text.as_ref().is_some_and(|text| text.len() > 2_000) {
                 return Err(CommandFault::Invalid(format!("`{what}` has at most 2,000 bytes")));
+            }
+        }
+        if let Some(why) = &intent.context.breakglass {
+            if why.trim().chars().count() < SHORTEST_BREAK {
+                let least = format!("`breakglass` says why, in at least {SHORTEST_BREAK} characters");
+                return Err(CommandFault::Invalid(least));
+            }
+            if intent.ttl_ms > MAX_BREAK_TTL_MS {
+                let most = "with broken glass a command waits for at most 15 minutes: `expires_in_s` is at most 900";
+                return Err(CommandFault::Invalid(most.to_owned()));
             }
         }
         if intent.idempotency.as_ref().is_some_and(|idempotency| !(1..=255).contains(&idempotency.key.len())) {
@@ -58,10 +73,11 @@ impl Road {
     /// Decides each proposal, and takes the seat that the decision gives, in one step for each.
     pub(super) fn judge(&self, proposals: Vec<Proposal>) -> Vec<Judged> {
         let judged = proposals.into_iter().map(|proposal| {
-            let (facts, decision) = self.0.capacity.with(|counts| {
-                let (facts, decision) = self.decide(&proposal, counts);
+            let (facts, decision, broke) = self.0.capacity.with(|counts| {
+                let (facts, decision) = self.decide_for_good(&proposal, counts);
+                let broke = self.broken_for(&proposal, &facts, &decision);
                 self.sit(&proposal, &decision, counts);
-                (facts, decision)
+                (facts, decision, broke)
             });
             self.0.metrics.decisions.get_or_create(&By { name: decision.outcome.as_str() }).inc();
             let order = match decision.outcome {
@@ -69,11 +85,54 @@ impl Road {
                 _ => None,
             };
             let again = self.0.open.lock().get(proposal.id).is_some();
-            Judged { proposal, facts, decision, order, again }
+            Judged { proposal, facts, decision, order, again, broke }
         });
         let judged = judged.collect();
         crate::fault::point("road.judged");
         judged
+    }
+
+    /// Decides, and takes the use of what was agreed to ahead where that lets it pass. Where the last use went to another
+    /// command meanwhile, it is decided without.
+    fn decide_for_good(&self, proposal: &Proposal, counts: &Counts) -> (Facts, Arc<Decision>) {
+        loop {
+            let (facts, decision) = self.decide(proposal, counts);
+            match (&decision.grant, &decision.outcome) {
+                // Each round either takes a use or has one grant fewer among its facts.
+                (Some(grant), Outcome::Allow) if !self.0.approvals.take_use(grant) => {}
+                _ => return (facts, decision),
+            }
+        }
+    }
+
+    /// The glass that was broken for it, where it passes and would not without.
+    fn broken_for(&self, proposal: &Proposal, facts: &Facts, decision: &Decision) -> Option<BreakAbout> {
+        let reason = facts.context.breakglass.clone()?;
+        if !matches!(decision.outcome, Outcome::Allow) {
+            return None;
+        }
+        let bundle = Arc::clone(&self.0.bundle.borrow());
+        let mut whole = facts.clone();
+        (whole.context.breakglass, whole.context.breakglass_uses) = (None, None);
+        if matches!(legator_engine::decide(&bundle, &whole).outcome, Outcome::Allow) {
+            return None;
+        }
+        let (principal, probe) = (&proposal.intent.principal, &proposal.probe);
+        let about = BreakAbout {
+            command: proposal.id,
+            probe: probe.id,
+            probe_name: probe.name.clone(),
+            tags: probe.tags.clone(),
+            tenant: probe.tenant.said().map(str::to_owned),
+            level: level_of(decision),
+            line: proposal.texts.line.clone(),
+            person: principal.id.clone(),
+            person_name: principal.name.clone(),
+            acts_for: principal.acts_for.clone(),
+            reason,
+        };
+        self.0.approvals.breaks(about.clone());
+        Some(about)
     }
 
     /// Gathers the facts and asks the engine. The counts stay locked meanwhile: one decision is shorter than a task switch.
@@ -85,7 +144,16 @@ impl Road {
         let mut decision = legator_engine::decide(&bundle, &facts);
         // Who acts for somebody may do no more than they: both are asked, and the stricter answer stands with its facts.
         if let Some(owner) = &facts.principal.acts_for {
-            let bound = Facts { principal: self.owner_now(owner), ..facts.clone() };
+            let mut bound = Facts { principal: self.owner_now(owner), ..facts.clone() };
+            // What was agreed to ahead is agreed to for who acts, and counts for who answers for them.
+            let used = decision.grant.as_ref().and_then(|id| facts.context.grants.iter().find(|it| it.id == *id));
+            if let Some(grant) = used {
+                let approvals = &mut bound.context.approvals;
+                approvals.by.extend(grant.by.iter().cloned());
+                approvals.groups.extend(grant.groups.iter().cloned());
+                approvals.signed.extend(grant.signed.iter().cloned());
+                approvals.grant = Some(grant.id.clone());
+            }
             let theirs = legator_engine::decide(&bundle, &bound);
             if stricter(&theirs.outcome, &decision.outcome) {
                 (facts, decision) = (bound, theirs);
@@ -149,7 +217,13 @@ impl Road {
         let open = self.0.open.lock().get(proposal.id);
         let approval = open.and_then(|open| open.life.lock().approval);
         if let Some(request) = approval.and_then(|id| self.0.approvals.pending(id)) {
-            context.approvals = request.approvals();
+            context.approvals = request.approvals(|id| self.is_there(id));
+        }
+        let principal = &proposal.intent.principal;
+        context.grants = self.0.approvals.agreed_ahead(&principal.id, |id| self.is_there(id));
+        if context.breakglass.is_some() {
+            let uses = self.0.approvals.breakglass_uses(&principal.id, principal.acts_for.as_deref());
+            context.breakglass_uses = Some(uses);
         }
         context
     }

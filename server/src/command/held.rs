@@ -30,7 +30,7 @@ impl Road {
         let _turn = open.turn.lock().await;
         let (state, approval, agreed) = {
             let life = open.life.lock();
-            (life.state, life.approval, life.agreed)
+            (life.state, life.approval, life.agreed.clone())
         };
         if state != State::Held || !open.recorded() {
             return Ok(());
@@ -42,13 +42,23 @@ impl Road {
             return self.end(open, State::Canceled, "server", "its probe was removed").await;
         }
         let Some(request) = approval.and_then(|id| self.0.approvals.pending(id)) else { return Ok(()) };
-        if request.votes.len() <= agreed && request.denial().is_none() {
+        if self.0.clock.now() >= request.expires_at {
+            return self.end(open, State::Expired, "server", "nobody agreed in time").await;
+        }
+        // A vote came or was withdrawn, or somebody who is counted has gone: then it is judged again.
+        let same = request.approvals(|id| self.is_there(id)).by == agreed;
+        if same && request.denial().is_none() && self.is_there(&open.proposal.intent.principal.id) {
             return Ok(());
         }
         if self.stands(open, &request).await? {
             self.walk(vec![open.proposal.clone()]).await?;
         }
         Ok(())
+    }
+
+    /// Whether this person may still do anything at all.
+    pub(super) fn is_there(&self, person: &str) -> bool {
+        self.0.identity.person(person).is_some()
     }
 
     /// Whether nobody has objected, and what would run is what people were asked about. If not, the command ends here.

@@ -110,8 +110,8 @@ pub struct Life {
     /// How many output chunks came.
     pub chunks: u64,
     pub approval: Option<ApprovalId>,
-    /// How many people's agreement the newest judgement knew of.
-    pub agreed: usize,
+    /// Whose agreement the newest judgement knew of.
+    pub agreed: BTreeSet<String>,
     /// The order's exact bytes, once it is cleared.
     pub order: Option<String>,
     pub started_at: Option<i64>,

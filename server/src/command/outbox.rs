@@ -146,7 +146,7 @@ impl Road {
                 judged,
                 chunks,
                 approval: row.approval,
-                agreed: 0,
+                agreed: std::collections::BTreeSet::new(),
                 order: row.sealable,
                 started_at: row.started_at,
                 cancel: row.cancel,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use legator_engine::{Decision, Outcome};
+use legator_engine::{Asking, Decision, Outcome};
 use legator_protocol::{ApprovalId, CommandSpec, Level};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -11,7 +11,7 @@ use super::life::{Life, Open, State};
 use super::rows::{self, NewRow};
 use super::stages::{Judged, Proposal, Recorded};
 use super::{CommandFault, Receipt, Road};
-use crate::approvals::{Approvals, Asked, Request, RequestState, Subject};
+use crate::approvals::{Approvals, Asked, BreakAbout, Request, RequestState, Subject};
 use crate::audit::{Draft, WriteFault};
 use crate::capacity::Seat;
 
@@ -23,6 +23,9 @@ struct Writing {
     ask: Option<Request>,
     raise: Option<(ApprovalId, u32)>,
     close: Option<(ApprovalId, RequestState)>,
+    /// The grant without which it would not have passed.
+    grant: Option<String>,
+    broke: Option<BreakAbout>,
 }
 
 /// What the log says of a judgement: what was asked, and the whole decision with its reasons.
@@ -52,6 +55,7 @@ impl Road {
             writings.push(writing);
         }
         let closes: Vec<_> = writings.iter().filter_map(|writing| writing.close).collect();
+        let breaks: Vec<_> = judged.iter().filter_map(|one| one.broke.clone()).collect();
         let raises: Vec<_> = writings.iter().filter_map(|writing| writing.raise).collect();
         crate::fault::point("road.recording");
         let started = tokio::time::Instant::now();
@@ -71,7 +75,7 @@ impl Road {
         self.0.metrics.log_seconds.observe(started.elapsed().as_secs_f64());
         for one in &judged {
             if let Some(open) = self.0.open.lock().get(one.proposal.id) {
-                open.life.lock().agreed = one.facts.context.approvals.by.len();
+                open.life.lock().agreed.clone_from(&one.facts.context.approvals.by);
             }
         }
         for request in asks {
@@ -83,6 +87,13 @@ impl Road {
         for (approval, state) in closes {
             self.0.approvals.closed(approval, state);
         }
+        for about in breaks {
+            self.0.approvals.broken(&about);
+        }
+        self.0
+            .metrics
+            .grant_uses
+            .inc_by(judged.iter().filter(|one| used_grant(&one.decision).is_some()).count() as u64);
         Ok(judged.into_iter().map(|judged| Recorded { judged }).collect())
     }
 
@@ -90,6 +101,12 @@ impl Road {
     fn unrecorded(&self, judged: &[Judged]) {
         for one in judged {
             let id = one.proposal.id;
+            if let Some(grant) = used_grant(&one.decision) {
+                self.0.approvals.return_use(grant);
+            }
+            if one.broke.is_some() {
+                self.0.approvals.unbroken(id);
+            }
             let Some(open) = self.0.open.lock().get(id).filter(|_| one.again) else {
                 self.0.capacity.leave(id);
                 self.forget(id);
@@ -111,7 +128,7 @@ impl Road {
 
     /// What a judgement writes. A new command gets its place in memory here, so that its events are numbered once.
     fn writing(&self, judged: &mut Judged, now: i64) -> Result<Writing, CommandFault> {
-        let Judged { proposal, facts, decision, order, again } = judged;
+        let Judged { proposal, facts, decision, order, again, broke } = judged;
         let state = state_of(&decision.outcome);
         let level = super::facts::level_of(decision);
         let known = self.0.open.lock().get(proposal.id);
@@ -124,7 +141,7 @@ impl Road {
                     judged: 0,
                     chunks: 0,
                     approval: None,
-                    agreed: 0,
+                    agreed: std::collections::BTreeSet::new(),
                     order: None,
                     started_at: None,
                     cancel: None,
@@ -143,15 +160,9 @@ impl Road {
         let (mut ask, mut raise, mut close) = (None, None, None);
         match (&decision.outcome, life.approval) {
             (Outcome::Hold { approvals }, None) => {
-                let request = request(
-                    proposal,
-                    decision,
-                    level,
-                    *approvals,
-                    digest.clone(),
-                    self.0.clock.born(ApprovalId::born),
-                    now,
-                );
+                let id = self.0.clock.born(ApprovalId::born);
+                let asking = self.asking(decision);
+                let request = request(proposal, decision, level, *approvals, digest.clone(), id, now, &asking);
                 life.approval = Some(request.id);
                 ask = Some(request);
             }
@@ -202,7 +213,16 @@ impl Road {
                 approval: life.approval,
                 decision,
             });
-        Ok(Writing { decided, event, draft, ask, raise, close })
+        let grant = used_grant(decision).map(str::to_owned);
+        Ok(Writing { decided, event, draft, ask, raise, close, grant, broke: broke.clone() })
+    }
+
+    /// How the policies that hold it want people to be asked.
+    fn asking(&self, decision: &Decision) -> Asking {
+        let bundle = Arc::clone(&self.0.bundle.borrow());
+        let holds = |id: &str| decision.rationale.policies.iter().any(|policy| policy.id == id);
+        let holding = bundle.policies().filter(|policy| holds(&policy.id));
+        holding.fold(Asking::default(), |asking, policy| asking.and(&policy.asking))
     }
 
     /// A recorded `deny`: the command ends here.
@@ -281,7 +301,19 @@ async fn write(batch: &mut crate::audit::Batch, writing: Writing, shared: &mut r
         Approvals::close(batch, approval, state).await?;
     }
     batch.entry(writing.draft)?;
+    if let Some(grant) = &writing.grant {
+        Approvals::used(batch, grant).await?;
+    }
+    // Behind the decision, so that the log tells it in the order in which it came.
+    if let Some(about) = writing.broke {
+        Approvals::broke(batch, about).await?;
+    }
     Ok(())
+}
+
+/// The grant that lets it go now. What waits for room uses it when it goes.
+fn used_grant(decision: &Decision) -> Option<&str> {
+    decision.grant.as_deref().filter(|_| matches!(decision.outcome, Outcome::Allow))
 }
 
 pub(super) const fn state_of(outcome: &Outcome) -> State {
@@ -307,6 +339,7 @@ pub(super) fn binding(proposal: &Proposal, revision: &str) -> String {
     hex::encode(hash.finalize())
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
 fn request(
     proposal: &Proposal,
     decision: &Decision,
@@ -315,6 +348,7 @@ fn request(
     digest: String,
     id: ApprovalId,
     now: i64,
+    asking: &Asking,
 ) -> Request {
     let principal = &proposal.intent.principal;
     Request {
@@ -332,13 +366,19 @@ fn request(
             line: proposal.texts.line.clone(),
             reason: proposal.intent.context.reason.clone(),
             why: decision.rationale.summary.clone(),
-        },
+            ..Asked::default()
+        }
+        .asking(asking),
         digest,
         needed,
         state: RequestState::Pending,
         created_at: now,
-        expires_at: proposal.expires_at,
+        expires_at: match asking.within_ms {
+            Some(within) => proposal.expires_at.min(now.saturating_add(i64::try_from(within).unwrap_or(i64::MAX))),
+            None => proposal.expires_at,
+        },
         closed_at: None,
+        escalated_at: None,
         votes: Vec::new(),
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use legator_engine::{Context, Decision, Facts, Outcome, Principal};
 use legator_protocol::{CommandId, CommandSpec, Order, ProbeId, SealedOrder};
 
+use crate::approvals::BreakAbout;
 use crate::fleet::Probe;
 
 /// What somebody wants, before it is asked of a probe.
@@ -76,6 +77,8 @@ pub struct Judged {
     pub(super) order: Option<String>,
     /// Whether it was decided before: a held or queued command.
     pub(super) again: bool,
+    /// The glass that was broken for it, where it would not have passed otherwise.
+    pub(super) broke: Option<BreakAbout>,
 }
 
 /// A judgement that stands in the log.

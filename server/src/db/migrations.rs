@@ -20,6 +20,7 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (20, "sign_in", include_str!("../../migrations/0020_sign_in.sql")),
     (30, "outside_identity", include_str!("../../migrations/0030_outside_identity.sql")),
     (31, "passkeys", include_str!("../../migrations/0031_passkeys.sql")),
+    (40, "votes", include_str!("../../migrations/0040_votes.sql")),
     (50, "tenants", include_str!("../../migrations/0050_tenants.sql")),
     (51, "fleet_tenants", include_str!("../../migrations/0051_fleet_tenants.sql")),
     (52, "command_tenants", include_str!("../../migrations/0052_command_tenants.sql")),

@@ -19,9 +19,12 @@ pub use self::listen::{Bound, ListenFault, bind, serve};
 
 use crate::app::App;
 use crate::approvals::api::ApprovalsApi;
+use crate::approvals::api::arranged::ArrangedApi;
+use crate::approvals::api::glass::GlassApi;
 use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
+use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
 use crate::identity::api::devices::DevicesApi;
 use crate::identity::api::passkeys::PasskeysApi;
@@ -39,7 +42,12 @@ fn apis(app: &App) -> impl OpenApi + use<> {
     (
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
-        ApprovalsApi { approvals, identity: identity.clone() },
+        (
+            ApprovalsApi { approvals: approvals.clone(), identity: identity.clone() },
+            ArrangedApi { approvals: approvals.clone(), identity: identity.clone() },
+            GlassApi { approvals, identity: identity.clone() },
+            GrantsApi { ahead: app.ahead() },
+        ),
         FleetApi { fleet: fleet.clone(), identity: identity.clone() },
         (
             PolicyApi { policy: policy.clone(), identity: identity.clone() },
@@ -50,7 +58,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         ),
         ReplayApi { replays, identity: identity.clone() },
         CapacityApi { capacity, identity: identity.clone() },
-        TimelineApi { ledger, identity: identity.clone() },
+        TimelineApi { clock: app.clock.clone(), ledger, identity: identity.clone() },
         events::EventsApi { events, fleet: fleet.clone(), identity: identity.clone() },
         // Tuples of tuples, since one has room for sixteen.
         (

@@ -59,6 +59,18 @@ acts! {
     ViewApprovals => "viewApprovals",
     /// Vote on a held command.
     DecideApproval => "decideApproval",
+    /// Say something about a request.
+    CommentApproval => "commentApproval",
+    /// Hand on one's votes for a while.
+    DelegateVotes => "delegateVotes",
+    /// Enroll a key that votes are signed with.
+    EnrollVoteKey => "enrollVoteKey",
+    /// Have commands of one pattern agreed to ahead.
+    GrantAhead => "grantAhead",
+    /// End what was agreed to ahead.
+    RevokeGrant => "revokeGrant",
+    /// Look back at broken glass.
+    ReviewBreakglass => "reviewBreakglass",
     /// Read the active bundle.
     ViewPolicies => "viewPolicies",
     /// Keep a bundle as a revision.
@@ -71,6 +83,8 @@ acts! {
     ShadowBundle => "shadowBundle",
     /// Read and prove the audit log.
     ReadAudit => "readAudit",
+    /// Take the audit log along.
+    ExportAudit => "exportAudit",
     /// Read metrics.
     ViewMetrics => "viewMetrics",
     /// Watch the live feed.

@@ -9,7 +9,7 @@ use legator_protocol::{CommandSpec, Invocation, Level};
 
 use super::{ACTIONS, Act, Caller, Identity, IdentityFault, Kind, Permit, Person};
 use crate::audit::Draft;
-use crate::tenant::Tenant;
+use crate::tenant::{Reach, Tenant};
 
 /// A command of each level, by which the table of commands is asked what the policies say to that level.
 const EXAMPLES: [(Level, &str); 4] = [
@@ -38,6 +38,20 @@ impl Identity {
             return Ok(Permit::new(caller.clone()));
         }
         Err(self.refused(A::ACTION, caller, resource, decision).await?)
+    }
+
+    /// The same in circumstances that the caller alone does not make: how a vote came in, say.
+    pub async fn permit_in<A: Act>(
+        &self,
+        caller: &Caller,
+        resource: Resource,
+        context: Context,
+    ) -> Result<Permit<A>, IdentityFault> {
+        let decision = self.ask_in(A::ACTION, caller, resource.clone(), context);
+        match decision.outcome {
+            Outcome::Allow => Ok(Permit::new(caller.clone())),
+            _ => Err(self.refused(A::ACTION, caller, resource, decision).await?),
+        }
     }
 
     /// Asks the access policies about something that can wait for people.
@@ -86,6 +100,51 @@ impl Identity {
         (!matches!(decision.outcome, Outcome::Allow)).then_some(decision.rationale.summary)
     }
 
+    /// The same in such circumstances.
+    pub fn why_not_in<A: Act>(&self, caller: &Caller, resource: Resource, context: Context) -> Option<String> {
+        let decision = self.ask_in(A::ACTION, caller, resource, context);
+        (!matches!(decision.outcome, Outcome::Allow)).then_some(decision.rationale.summary)
+    }
+
+    /// Why policy would not let this person do it, however well they showed who they are; `None` if it would.
+    pub fn why_not_person<A: Act>(&self, person: &Person, resource: Resource, context: Context) -> Option<String> {
+        let context = Context { mfa: true, ..context };
+        let decision = self.decide(person.principal(), Ask::Operation(A::ACTION.to_owned()), resource, context);
+        (!matches!(decision.outcome, Outcome::Allow)).then_some(decision.rationale.summary)
+    }
+
+    /// Everybody whom policy would let do it, if they came with all that they have.
+    pub fn who_may<A: Act>(&self, resource: &Resource) -> Vec<Arc<Person>> {
+        let directory = self.0.directory.load();
+        let context = Context {
+            vote: Some(legator_engine::Ballot { enrolled: true, signed: true }),
+            ..Context::new(legator_engine::Origin::Api)
+        };
+        let may = |person: &&Arc<Person>| {
+            !person.disabled && self.why_not_person::<A>(person, resource.clone(), context.clone()).is_none()
+        };
+        directory.people.values().filter(may).cloned().collect()
+    }
+
+    /// An example of what votes are about, for asking whether somebody votes at all.
+    pub fn could_vote(&self, person: &Person) -> bool {
+        let resource = example_of(super::DecideApproval::ACTION);
+        let vote = Some(legator_engine::Ballot { enrolled: true, signed: true });
+        let context = Context { vote, ..Context::new(legator_engine::Origin::Api) };
+        self.why_not_person::<super::DecideApproval>(person, resource, context).is_none()
+    }
+
+    /// The rules that decide now.
+    pub fn bundle(&self) -> Arc<legator_engine::Bundle> {
+        Arc::clone(&self.0.bundle.borrow())
+    }
+
+    /// Somebody who can be named to others, by id or name.
+    pub fn named(&self, reach: &Reach, id_or_name: &str) -> Option<Arc<Person>> {
+        let known = |person: &Arc<Person>| person.reach.only().is_none_or(|home| reach.has(home));
+        self.0.directory.load().find(id_or_name).filter(|person| !person.disabled && known(person))
+    }
+
     fn ask(&self, action: &str, caller: &Caller, resource: Resource) -> Decision {
         self.ask_in(action, caller, resource, caller.context())
     }
@@ -129,9 +188,8 @@ impl Identity {
         let operations = ACTIONS.iter().copied().filter(|action| {
             let ask = Ask::Operation((*action).to_owned());
             let decision = self.decide(principal.clone(), ask, example_of(action), context.clone());
-            // The one operation that waits for people; whatever else is held is refused.
-            let waits = *action == super::ActivateBundle::ACTION && matches!(decision.outcome, Outcome::Hold { .. });
-            waits || matches!(decision.outcome, Outcome::Allow)
+            // Only what can wait for people is ever held, and it may be asked for.
+            !matches!(decision.outcome, Outcome::Deny)
         });
         let levels = EXAMPLES.iter().filter(|(level, line)| {
             let run = Invocation::Argv(line.split(' ').map(str::to_owned).collect());
@@ -172,7 +230,11 @@ impl Identity {
 
 /// Something that the action can be asked of.
 fn example_of(action: &str) -> Resource {
-    if action != super::DecideApproval::ACTION {
+    if action == super::GrantAhead::ACTION {
+        return Resource::Probe(Probe { id: "example".to_owned(), ..Probe::default() });
+    }
+    let of_requests = [super::DecideApproval::ACTION, super::CommentApproval::ACTION, super::ReviewBreakglass::ACTION];
+    if !of_requests.contains(&action) {
         return Resource::control_plane();
     }
     Resource::Approval(Approval {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use legator_engine::{Approvals as Agreed, Context, Decision, OtherKind, Resource};
+use legator_engine::{Approvals as Agreed, Asking, Context, Decision, OtherKind, Resource};
 use legator_protocol::ApprovalId;
 use sha2::{Digest as _, Sha256};
 
@@ -97,6 +97,19 @@ impl Activations {
         self.identity.judge(caller, resource, context).await
     }
 
+    /// The approvals of those who are still there.
+    fn agreed(&self, request: &Request) -> Agreed {
+        request.approvals(|id| self.identity.person(id).is_some())
+    }
+
+    /// How the policies that hold it want people to be asked.
+    fn asking(&self, decision: &Decision) -> Asking {
+        let bundle = self.policy.bundle();
+        let holds = |id: &str| decision.rationale.policies.iter().any(|policy| policy.id == id);
+        let holding = bundle.policies().filter(|policy| holds(&policy.id));
+        holding.fold(Asking::default(), |asking, policy| asking.and(&policy.asking))
+    }
+
     async fn hold(
         &self,
         caller: &Caller,
@@ -127,12 +140,14 @@ impl Activations {
                 reason: wish.reason,
                 why: decision.rationale.summary.clone(),
                 ..Asked::default()
-            },
+            }
+            .asking(&self.asking(decision)),
             needed,
             state: RequestState::Pending,
             created_at: now,
             expires_at,
             closed_at: None,
+            escalated_at: None,
             votes: Vec::new(),
         };
         let draft = Draft::new("bundle.held", person.name.clone(), revision.revision.clone()).body(serde_json::json!({
@@ -173,7 +188,7 @@ impl Activations {
         };
         let revision = self.policy.revision(name).await?;
         let wish = Wish { reason: request.asked.reason.clone(), expect: None };
-        match self.judge(&caller, &revision, &wish, request.approvals()).await {
+        match self.judge(&caller, &revision, &wish, self.agreed(request)).await {
             Ok(Judged::Permitted(permit)) => {
                 match self.policy.activate(permit, &revision, wish, Some(request.id)).await {
                     Ok(_) => {
@@ -189,7 +204,7 @@ impl Activations {
                 }
             }
             Ok(Judged::Held { approvals, .. }) => {
-                let have = u32::try_from(request.approvals().by.len()).unwrap_or(u32::MAX);
+                let have = u32::try_from(self.agreed(request).by.len()).unwrap_or(u32::MAX);
                 self.raise(request, have.saturating_add(approvals)).await
             }
             Err(IdentityFault::Forbidden { decision, .. }) => {

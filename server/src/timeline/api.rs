@@ -2,14 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use legator_engine::{OtherKind, Resource};
+use poem::Body;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::payload::{Json, PlainText};
-use poem_openapi::{Object, OpenApi, Tags};
+use poem_openapi::payload::{Binary, Json, PlainText};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
+use super::export::{Form, export};
 use crate::audit::{Entry, Filter, Ledger};
+use crate::clock::Clock;
 use crate::error::{Problem, at};
 use crate::identity::api::Authenticated;
-use crate::identity::{Caller, Identity, ReadAudit};
+use crate::identity::{Caller, ExportAudit, Identity, ReadAudit};
 
 #[derive(Tags)]
 enum Room {
@@ -103,7 +106,25 @@ pub struct Verified {
     first_bad: Option<String>,
 }
 
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum ExportForm {
+    /// A row for each entry, for spreadsheets.
+    Csv,
+    /// The exact bytes of each entry, one a line.
+    Jsonl,
+    /// A tar with each entry, its proof, the log's key and a manifest; `legatorctl audit verify-evidence` checks it.
+    Evidence,
+}
+
+#[derive(ApiResponse)]
+pub enum AuditExport {
+    #[oai(status = 200)]
+    File(Binary<Body>, #[oai(header = "Content-Disposition")] String),
+}
+
 pub struct TimelineApi {
+    pub clock: Clock,
     pub ledger: Ledger,
     pub identity: Identity,
 }
@@ -204,6 +225,42 @@ impl TimelineApi {
             text.push('\n');
         }
         Ok(PlainText(text))
+    }
+
+    /// Entries to take along, oldest first. It streams, and is an entry of the log itself.
+    #[oai(path = "/audit/download", method = "get", operation_id = "download_audit_log")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    async fn download(
+        &self,
+        caller: Authenticated,
+        form: Query<ExportForm>,
+        actor: Query<Option<String>>,
+        /// A kind, or all of a noun: `command.`.
+        kind: Query<Option<String>>,
+        command: Query<Option<String>>,
+        probe: Query<Option<String>>,
+        since: Query<Option<DateTime<Utc>>>,
+        until: Query<Option<DateTime<Utc>>>,
+    ) -> Result<AuditExport, Problem> {
+        let permit = self.identity.permit::<ExportAudit>(&caller.0, log()).await?;
+        let filter = Filter {
+            actor: actor.0,
+            kind: kind.0,
+            command: command.0,
+            probe: probe.0,
+            reach: caller.0.reach.clone(),
+            since_ms: since.0.map(|at| at.timestamp_millis()),
+            until_ms: until.0.map(|at| at.timestamp_millis()),
+            text: None,
+        };
+        let form = match form.0 {
+            ExportForm::Csv => Form::Csv,
+            ExportForm::Jsonl => Form::Jsonl,
+            ExportForm::Evidence => Form::Evidence,
+        };
+        let stream = export(&self.ledger, &self.clock, permit, form, filter).await?;
+        let name = format!("attachment; filename=\"legator-audit.{}\"", form.ending());
+        Ok(AuditExport::File(Binary(Body::from_bytes_stream(stream)), name))
     }
 
     /// One entry.

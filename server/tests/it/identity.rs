@@ -74,6 +74,15 @@ pub fn body(operation: &str) -> Value {
         "write_policy" => json!({ "name": "../x", "source": "" }),
         "replay_bundle" => json!({}),
         "create_replay" | "start_shadow" => json!({ "revision": "nothing" }),
+        "comment_on_approval" => json!({ "text": "" }),
+        "withdraw_vote" => json!({}),
+        "delegate_votes" => json!({ "to": "nobody", "until": "2100-01-01T00:00:00Z" }),
+        "enroll_vote_key" => json!({ "name": "x", "algorithm": "none", "public_key": "", "proof": "" }),
+        "ask_for_grant" => {
+            json!({ "tag": "web", "level": "remediate", "programs": ["true"], "for_s": 60, "reason": "x" })
+        }
+        "revoke_grant" => json!({ "reason": "" }),
+        "review_broken_glass" => json!({ "verdict": "justified", "note": "" }),
         "register_probe" => testkit::registration(&json!("lgt_x"), "web-9"),
         _ => Value::Null,
     }
@@ -86,6 +95,9 @@ async fn status(person: &Person, operation: &Operation, ids: &BTreeMap<&str, Str
     }
     if operation.name == "prove_audit_consistency" {
         path.push_str("?from=1");
+    }
+    if operation.name == "download_audit_log" {
+        path.push_str("?form=csv");
     }
     let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
     let mut request = person.request(method, &path);

@@ -379,7 +379,7 @@ async fn a_second_factor_is_asked_for_and_its_digits_count_once() {
     Browser::new(&world).sign_in("ana", PASSWORD, Some(&codes[0])).await.problem("sign-in-refused");
     assert_eq!(
         third.get("/api/v1/auth/totp").await.is(200),
-        json!({ "second_factor": true, "recovery_codes_left": 9 })
+        json!({ "second_factor": true, "app": true, "recovery_codes_left": 9 })
     );
     let renewed = third.post("/api/v1/auth/recovery-codes", json!({})).await.is(200);
     world.app().clock.advance(60_000);

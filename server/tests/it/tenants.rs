@@ -148,6 +148,9 @@ fn filled(operation: &Operation, id: &str) -> String {
         path.push(if path.contains('?') { '&' } else { '?' });
         path.push_str(&format!("{}=1", text(parameter, "name")));
     }
+    if operation.name == "download_audit_log" {
+        path.push_str("?form=csv");
+    }
     path
 }
 

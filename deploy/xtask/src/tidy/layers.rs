@@ -12,7 +12,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("1", &["audit"]),
     ("2", &["identity"]),
     ("3", &["approvals", "capacity", "cloud", "fleet", "hub", "models", "network"]),
-    ("4", &["command", "policy"]),
+    ("4", &["command", "grants", "policy"]),
     ("5", &["alerts", "chat", "discovery", "jobs", "kubeflow", "replay", "timeline"]),
     ("6", &["federation", "mcp", "notify", "rotation"]),
     ("7", &["app", "doctor"]),

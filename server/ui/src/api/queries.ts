@@ -43,6 +43,10 @@ export const q = {
   inventory: (id: string) => queryOptions({ queryKey: ['fleet', 'inventory', id], queryFn: () => get(http.GET('/api/v1/probes/{id}/inventory', { params: { path: { id } } })) }),
   approvals: (status: 'pending' | 'all') => queryOptions({ queryKey: ['approvals', 'list', status], queryFn: () => get(http.GET('/api/v1/approvals', { params: { query: { status, limit: 200 } } })), placeholderData: keepPreviousData }),
   approval: (id: string) => queryOptions({ queryKey: ['approvals', 'one', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}', { params: { path: { id } } })) }),
+  comments: (id: string) => queryOptions({ queryKey: ['approvals', 'talk', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}/comments', { params: { path: { id } } })) }),
+  glass: () => queryOptions({ queryKey: ['approvals', 'glass'], queryFn: () => get(http.GET('/api/v1/breakglass', { params: { query: { unreviewed: true } } })) }),
+  figures: () => queryOptions({ queryKey: ['approvals', 'figures'], queryFn: () => get(http.GET('/api/v1/approvals/figures')) }),
+  grant: (id: string) => queryOptions({ queryKey: ['approvals', 'grant', id], queryFn: () => get(http.GET('/api/v1/grants/{id}', { params: { path: { id } } })) }),
   command: (id: string) => queryOptions({ queryKey: ['commands', 'one', id], queryFn: () => get(http.GET('/api/v1/commands/{id}', { params: { path: { id } } })) }),
   explain: (id: string) => queryOptions({ queryKey: ['commands', 'explain', id], queryFn: () => get(http.GET('/api/v1/commands/{id}/explain', { params: { path: { id } } })) }),
   commands: (filter: { probe?: string; state?: string; group?: string; limit?: number }) => queryOptions({
@@ -97,7 +101,7 @@ export function apply(events: LiveEvent[], into: QueryClient = client) {
   for (const event of events) {
     const family = event.topic.split('.')[0];
     if (event.topic === 'resync') { void into.invalidateQueries(); return; }
-    if (family === 'approval') stale.add('approvals');
+    if (family === 'approval' || family === 'breakglass' || family === 'grant' || family === 'votes') stale.add('approvals');
     if (family === 'command') { stale.add('commands'); stale.add('approvals'); }
     if (family === 'bundle') { stale.add('policies'); stale.add('bundles'); stale.add('version'); stale.add('health'); }
     if (family === 'replay') stale.add('replays');

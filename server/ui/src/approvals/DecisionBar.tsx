@@ -13,6 +13,23 @@ import { useKeys } from '../kit/keys';
 const SHORTEST = 8;
 const draftKey = (id: string) => `legator-vote-${id}`;
 
+/** A vote can be taken back while nothing is decided. */
+function Withdraw({ id }: { id: string }) {
+  const [busy, setBusy] = useState(false);
+  const [fault, setFault] = useState<unknown>();
+  const send = async () => {
+    setBusy(true);
+    setFault(undefined);
+    try {
+      client.setQueryData(['approvals', 'one', id], await get(http.POST('/api/v1/approvals/{id}/withdraw', { params: { path: { id } }, body: {} })));
+      void client.invalidateQueries({ queryKey: ['approvals'] });
+    } catch (cause) { setFault(cause); } finally { setBusy(false); }
+  };
+  return (
+    <div className="mt-2 flex flex-wrap items-center gap-2"><Button size="s" disabled={busy} className="max-md:h-11" onClick={() => void send()}>Take my vote back</Button>{fault !== undefined && <p role="alert" className="text-bad">{failureOf(fault).said.detail}</p>}</div>
+  );
+}
+
 export function DecisionBar({ request }: { request: Approval }) {
   const [intent, setIntent] = useState<'approve' | 'deny'>();
   // A reason survives a reload, and a session that ends.
@@ -49,7 +66,13 @@ export function DecisionBar({ request }: { request: Approval }) {
       <div className="px-4 py-3 md:px-6">
         <p className="font-medium">{voted ? 'You have voted' : 'You cannot decide this request'}</p>
         <p className="text-text2">{voted ? `It still needs ${request.needed - approved} more.` : <Prose>{request.why_not}</Prose>}</p>
+        {voted && <Withdraw id={request.id} />}
       </div>
+    );
+  }
+  if (request.signature_required) {
+    return (
+      <div className="px-4 py-3 md:px-6"><p className="font-medium">This vote has to be signed</p><p className="text-text2">Policy asks for your key: <code>legatorctl approve {request.id}</code></p></div>
     );
   }
   const send = async () => {
@@ -72,7 +95,7 @@ export function DecisionBar({ request }: { request: Approval }) {
   if (!intent) {
     return (
       <div className="flex items-center gap-x-4 px-4 py-3 md:px-6">
-        <p className="min-w-0 grow text-text2 max-md:hidden">{last ? `Your approval is the last one needed. It is judged again, and ${request.revision ? 'comes into force for everything' : `runs on ${request.probe_name}`} if nothing else has changed.` : `Your approval would be ${approved + 1} of ${request.needed}.`}</p>
+        <p className="min-w-0 grow text-text2 max-md:hidden">{last ? `Your approval is the last one needed. It is judged again, and ${request.revision ? 'comes into force for everything' : request.grant ? 'counts from then on' : `runs on ${request.probe_name}`} if nothing else has changed.` : `Your approval would be ${approved + 1} of ${request.needed}.`}</p>
         <div className="flex shrink-0 gap-2 max-md:w-full">
           <Button look="bad" className="max-md:h-11 max-md:grow" onClick={() => start('deny')}>Deny <Kbd>d</Kbd></Button>
           <Button look="ok" className="max-md:h-11 max-md:grow-2" onClick={() => start('approve')}>Approve <Kbd>a</Kbd></Button>
@@ -95,7 +118,7 @@ export function DecisionBar({ request }: { request: Approval }) {
       {failure && <p role="alert" className="mt-1 flex items-start gap-2 text-bad"><Glyph tone="bad" className="mt-1" /><span>{failure.title}. <Prose>{failure.detail}</Prose> <Prose>{failure.help}</Prose></span></p>}
       {stale && <p className="mt-1 flex items-center gap-2"><Glyph tone="warn" />The request changed while you were reading. <Button size="s" onClick={() => { looked.current = request.digest; setFault(undefined); }}>I have read it again</Button></p>}
       <div className="mt-2 flex flex-wrap items-center gap-2">
-        <p id="reason-help" className="min-w-0 grow text-meta text-text2">At least {SHORTEST} characters.{approve && last ? ` It ${request.revision ? 'comes into force' : `runs on ${request.probe_name}`} as soon as you confirm.` : ''}</p>
+        <p id="reason-help" className="min-w-0 grow text-meta text-text2">At least {SHORTEST} characters.{approve && last ? ` It ${request.revision ? 'comes into force' : request.grant ? 'counts' : `runs on ${request.probe_name}`} as soon as you confirm.` : ''}</p>
         <Button look="ghost" className="max-md:h-11" onClick={() => setIntent(undefined)}>Back</Button>
         <Button type="submit" look={approve ? 'ok' : 'bad'} disabled={busy || stale} className="max-md:h-11">
           {approve ? <Check className="size-4" aria-hidden /> : <X className="size-4" aria-hidden />}{approve ? (last ? (request.revision ? 'Approve and put in force' : `Approve and run on ${request.probe_name}`) : 'Approve') : 'Deny'}

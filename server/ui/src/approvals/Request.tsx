@@ -16,6 +16,7 @@ import { Section } from '../kit/panes';
 import { Loaded } from '../kit/states';
 import { Countdown, Time } from '../kit/time';
 import { DecisionBar } from './DecisionBar';
+import { Talk } from './Talk';
 
 function Votes({ request }: { request: Approval }) {
   const open = Math.max(0, request.needed - request.votes.filter((vote) => vote.choice === 'approve').length);
@@ -24,15 +25,25 @@ function Votes({ request }: { request: Approval }) {
       {request.votes.map((vote) => (
         <li key={vote.person} className="flex gap-2.5">
           <Glyph tone={vote.choice === 'approve' ? 'ok' : 'bad'} className="mt-1" />
-          <div className="min-w-0"><p><span className="font-medium">{vote.name}</span> {vote.choice === 'approve' ? 'approved' : 'denied'} <span className="text-text2"><Time at={vote.at} /></span></p>
+          <div className="min-w-0"><p><span className="font-medium">{vote.name}</span> {vote.choice === 'approve' ? 'approved' : 'denied'}{vote.stands_for && ` in the place of ${vote.stands_for}`}{vote.signed_with && ', signed'} <span className="text-text2"><Time at={vote.at} /></span></p>
             {vote.reason ? <p className="break-words text-text2"><Told>{vote.reason}</Told></p> : <p className="text-text3">No reason given</p>}</div>
         </li>
+      ))}
+      {(request.withdrawn ?? []).map((vote) => (
+        <li key={vote.name + vote.withdrawn_at} className="flex gap-2.5 text-text2"><Glyph tone="mute" className="mt-1" /><p className="min-w-0">{vote.name} took back a vote <Time at={vote.withdrawn_at} />{vote.why && <>: <Told>{vote.why}</Told></>}</p></li>
       ))}
       {request.state === 'pending' && Array.from({ length: Math.min(open, 10) }, (_, n) => (
         <li key={n} className="flex items-center gap-2.5 text-text2"><Glyph tone="mute" />Approval {request.needed - open + n + 1} of {request.needed} is open</li>
       ))}
     </ol>
   );
+}
+
+/** What is to be agreed to ahead: the policy that people vote on. */
+function Ahead({ id }: { id: string }) {
+  const grant = useQuery(q.grant(id));
+  if (!grant.data) return null;
+  return <Section id="ahead" title="What it would cover"><pre className="mono overflow-x-auto rounded-m bg-s2 p-3 text-meta" tabIndex={0}><Told>{grant.data.policy}</Told></pre></Section>;
 }
 
 function Like({ request }: { request: Approval }) {
@@ -61,13 +72,14 @@ function Detail({ request }: { request: Approval }) {
         <header className="px-4 pt-4 pb-5 md:px-6">
           <Link to="/approvals" search={search} className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4" aria-hidden />All requests</Link>
           <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-2">
-            <h1 id="request-title" className="min-w-0 text-head font-semibold break-words">{request.requester_name} asks {request.revision ? 'to put other policies in force' : <>to run this on <bdi>{request.probe_name}</bdi></>}</h1>
+            <h1 id="request-title" className="min-w-0 text-head font-semibold break-words">{request.requester_name} asks {request.revision ? 'to put other policies in force' : request.grant ? <>that this may run on <bdi>{request.probe_name}</bdi> without asking</> : <>to run this on <bdi>{request.probe_name}</bdi></>}</h1>
             <div className="flex items-center gap-5">{request.level && <LevelMark level={request.level} />}{request.state === 'pending' ? <Countdown until={request.expires_at} from={request.created_at} /> : <State tone={tone}>{word}</State>}</div>
           </div>
           <p className="mt-1 mb-4 text-text2">Asked <Time at={request.created_at} /></p>
           <CommandLine command={request} />
           <dl className="mt-2 flex flex-wrap items-center gap-x-6 gap-y-1 text-meta [&_dd]:inline [&_dt]:inline [&_dt]:text-text3">
             {request.revision && <div><dt>Revision </dt><dd className="mono break-all">{request.revision}</dd></div>}
+            {request.escalated_at && <div><dt>Escalated </dt><dd><Time at={request.escalated_at} /></dd></div>}
             {request.probe && <div><dt>Host </dt><dd><Link to="/fleet" search={{ probe: request.probe_name }} className="underline decoration-edge underline-offset-2">{request.probe_name}</Link>{spec?.resource?.probe?.tags?.length ? <span className="mono"> {spec.resource.probe.tags.join(', ')}</span> : null}</dd></div>}
             {ask?.timeout_ms !== undefined && <div><dt>Time limit </dt><dd>{ask.timeout_ms / 1_000} s</dd></div>}
             {ask?.cwd && <div><dt>In </dt><dd className="mono">{ask.cwd}</dd></div>}
@@ -77,7 +89,8 @@ function Detail({ request }: { request: Approval }) {
           </dl>
           {request.reason ? <blockquote className="mt-3 max-w-prose border-l-2 border-edge pl-3 break-words text-text2"><span className="sr-only">{request.requester_name} says: </span><Told>{request.reason}</Told></blockquote> : <p className="mt-3 text-text3">{request.requester_name} gave no reason.</p>}
         </header>
-        {request.revision ? <Section id="why" title="Why it waits"><p className="text-text2"><Prose>{request.why}</Prose></p></Section> : <Section id="path" title="Path to the host" aside={<Link to="/commands/$id" params={{ id: request.command }} className="underline decoration-edge underline-offset-2">The command’s whole story</Link>}>
+        {request.grant && <Ahead id={request.grant} />}
+        {!request.command ? <Section id="why" title="Why it waits"><p className="text-text2"><Prose>{request.why}</Prose></p></Section> : <Section id="path" title="Path to the host" aside={<Link to="/commands/$id" params={{ id: request.command }} className="underline decoration-edge underline-offset-2">The command’s whole story</Link>}>
           <Rail gates={gates(decision, command.data ? { ...command.data, state: command.data.state } : { state: request.state === 'pending' ? 'held' : request.state, requester_name: request.requester_name, probe_name: request.probe_name }, votes)} />
         </Section>}
         <Section id="votes" title="Decisions" aside={request.needed > 1 ? `${request.needed} different people must agree` : 'One person must agree'}><Votes request={request} /></Section>
@@ -87,6 +100,7 @@ function Detail({ request }: { request: Approval }) {
             <ul className="space-y-1">{look.map((one) => <li key={`${one.kind}${one.target}`}><span className="inline-block w-20 text-text3">{one.kind}</span><code><Told>{one.target}</Told></code></li>)}</ul>
           </Section>
         )}
+        <Talk id={request.id} />
         <Like request={request} />
       </div>
       <div className="shrink-0 border-t hair bg-s1 pb-[env(safe-area-inset-bottom)]"><DecisionBar key={request.id} request={request} /></div>

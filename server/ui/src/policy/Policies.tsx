@@ -1,8 +1,8 @@
 // The frame of everything about the rules: which bundle decides, what is being changed, and the ways to look at it.
 import { useQuery } from '@tanstack/react-query';
-import { Link, Outlet } from '@tanstack/react-router';
+import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { RotateCw, Undo2 } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { type Bundle, get, http } from '../api/client';
 import { client, q } from '../api/queries';
 import { useMay } from '../identity/session';
@@ -86,8 +86,12 @@ const TABS = [
 function TabLinks() {
   const draft = useDraft();
   const may = useMay();
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const bar = useRef<HTMLElement>(null);
+  // On a phone the tabs are wider than the screen; the one that is open is in it.
+  useEffect(() => bar.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [path]);
   return (
-    <nav aria-label="Policies" className="shrink-0 overflow-x-auto border-b hair bg-s1 px-2 md:px-4">
+    <nav ref={bar} aria-label="Policies" className="shrink-0 overflow-x-auto border-b hair bg-s1 px-2 md:px-4">
       <ul className="flex gap-1">{TABS.filter(([, , needs]) => may(needs)).map(([to, label]) => {
         const n = to === '/policies/changes' ? changed(draft).length : 0;
         return (

@@ -63,7 +63,7 @@ export default function Replays() {
   const may = useMay();
   const list = useQuery(q.replays());
   return (
-    <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Replays">
+    <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="All replays">
       <h1 className="sr-only">Replays</h1>
       <Section id="start" title="What would a bundle have decided?">{may('replayDecisions') ? <Start active={active.revision} /> : <p className="text-text2">Starting one takes a role that may replay decisions. Those that others started are below.</p>}</Section>
       <Section id="replays" title="Replays">

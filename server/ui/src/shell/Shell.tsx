@@ -4,6 +4,7 @@ import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-route
 import { Menu, Search } from 'lucide-react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { q } from '../api/queries';
+import { GlassBanner } from '../approvals/Glass';
 import { SignInForm } from '../identity/SignIn';
 import { useLapsed, useMay } from '../identity/session';
 import { Button, Kbd } from '../kit/controls';
@@ -92,6 +93,7 @@ export function Shell() {
           <LiveMark /><BellMenu /><ClockMenu /><ThemeButton /><PersonMenu />
         </header>
         <OtherVersion />
+        <GlassBanner />
         <main id="main" tabIndex={-1} className="min-h-0 grow overflow-clip outline-none"><Outlet /></main>
       </div>
       <Modal open={drawer} onOpenChange={setDrawer} title="Menu" bare><ul className="max-h-[70vh] space-y-0.5 overflow-y-auto p-3">{links(false)}</ul></Modal>

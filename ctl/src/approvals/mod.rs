@@ -1,5 +1,8 @@
 //! What waits for people, and votes. A vote is always on what was shown: it carries the digest of the request.
 
+mod arranged;
+mod key;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -23,6 +26,21 @@ pub struct Approvals {
     /// Also those that are decided, expired or withdrawn.
     #[arg(long)]
     all: bool,
+    /// Only those in this state: pending, approved, denied, expired, withdrawn.
+    #[arg(long, value_name = "STATE", conflicts_with = "all")]
+    state: Option<String>,
+    /// Only those that this person voted on.
+    #[arg(long, value_name = "PERSON")]
+    by: Option<String>,
+    /// Only those that this person asked for.
+    #[arg(long, value_name = "PERSON")]
+    requester: Option<String>,
+    /// Only those that were asked for this long ago at most.
+    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+    since: Option<Duration>,
+    /// Only those with this text in their command.
+    #[arg(short, long, value_name = "TEXT")]
+    query: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -31,6 +49,28 @@ enum One {
     Show {
         /// The request or its command.
         id: String,
+    },
+    /// Take my vote back, while nothing is decided.
+    Withdraw {
+        /// The request or its command.
+        id: String,
+        /// Why; it is recorded.
+        #[arg(long, value_name = "WHY")]
+        reason: Option<String>,
+    },
+    /// Say something about a request.
+    Comment(arranged::Comment),
+    /// Hand on my votes for a while: to, list, end.
+    #[command(subcommand)]
+    Delegate(arranged::Delegations),
+    /// Keys that votes are signed with: enroll, list, revoke.
+    #[command(subcommand)]
+    Key(key::Keys),
+    /// How long votes take, and how many were cast without reading.
+    Figures {
+        /// Of this long; 30 days if absent.
+        #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+        since: Option<Duration>,
     },
 }
 
@@ -45,9 +85,15 @@ pub enum Choice {
 pub struct Vote {
     /// The command or the request.
     id: String,
-    /// Why; it is recorded with the vote.
+    /// Why; it is recorded with the vote. Policy can ask for it.
     #[arg(long, value_name = "WHY")]
     reason: Option<String>,
+    /// In whose place: somebody who has handed on their votes to me.
+    #[arg(long = "for", value_name = "PERSON")]
+    stands_for: Option<String>,
+    /// Do not sign, though there is a key for votes here.
+    #[arg(long)]
+    unsigned: bool,
     /// Do not ask on a terminal.
     #[arg(long, short)]
     yes: bool,
@@ -61,13 +107,38 @@ pub struct Vote {
 
 impl Approvals {
     pub async fn obey(self, server: &Server, screen: Screen) -> Result<Exit, Failure> {
-        if let Some(One::Show { id }) = self.one {
-            let request = find(server, &id).await?;
-            screen.either(&request, || show(screen, &request));
-            return Ok(Exit::OK);
+        match self.one {
+            None => {}
+            Some(One::Show { id }) => {
+                let mut request = find(server, &id).await?;
+                let comments = arranged::comments(server, &request).await?;
+                request["comments"] = comments["comments"].clone();
+                screen.either(&request, || show(screen, &request));
+                return Ok(Exit::OK);
+            }
+            Some(One::Withdraw { id, reason }) => {
+                let request = find(server, &id).await?;
+                let path = ["api", "v1", "approvals", field::text(&request, "id"), "withdraw"];
+                let after = server.post(&path, &[], &json!({ "reason": reason })).await?;
+                screen.either(&after, || screen.note(&format!("{}your vote is withdrawn", word("ok"))));
+                return Ok(Exit::OK);
+            }
+            Some(One::Comment(comment)) => {
+                let request = find(server, &comment.id).await?;
+                return comment.obey(server, &request, screen).await;
+            }
+            Some(One::Delegate(delegations)) => return delegations.obey(server, screen).await,
+            Some(One::Key(keys)) => return keys.obey(server, screen).await,
+            Some(One::Figures { since }) => return arranged::figures(server, since, screen).await,
         }
-        let status = if self.all { "all" } else { "pending" };
-        let page = server.get(&["api", "v1", "approvals"], &[("status", status), ("limit", "500")]).await?;
+        let narrowed = self.by.is_some() || self.requester.is_some() || self.since.is_some() || self.query.is_some();
+        let status = self.state.as_deref().unwrap_or(if self.all || narrowed { "all" } else { "pending" });
+        let since = self.since.and_then(|span| chrono::Duration::from_std(span).ok());
+        let since = since.map(|span| (crate::clock::now() - span).to_rfc3339());
+        let mut query = vec![("status", status), ("limit", "500")];
+        let narrow = [("by", &self.by), ("requester", &self.requester), ("since", &since), ("q", &self.query)];
+        query.extend(narrow.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))));
+        let page = server.get(&["api", "v1", "approvals"], &query).await?;
         screen.either(&page, || {
             let rows = field::list(&page, "approvals").iter().map(|request| {
                 vec![
@@ -94,12 +165,32 @@ impl Vote {
             summary(screen, &request);
         }
         let verb = if choice == Choice::Approve { "approve" } else { "deny" };
+        let reason = self.reason.as_deref().filter(|reason| !reason.trim().is_empty());
+        if request["reason_required"] == true && reason.is_none() {
+            return Err(Failure::Usage("policy asks for a reason: give `--reason WHY`".to_owned()));
+        }
         if !self.yes && screen::stdin_is_terminal() && !screen::confirm(&format!("{verb} this?"))? {
             return Err(Failure::Local("nothing was voted".to_owned()));
         }
         let mut vote = json!({ "decision": verb, "digest": request["digest"] });
-        if let Some(reason) = &self.reason {
-            vote["reason"] = reason.as_str().into();
+        if let Some(reason) = reason {
+            vote["reason"] = reason.into();
+        }
+        let other = match &self.stands_for {
+            Some(name) => Some(stood_in_for(server, name).await?),
+            None => None,
+        };
+        if let Some(other) = &other {
+            vote["stands_for"] = other.as_str().into();
+        }
+        match key::mine(server)?.filter(|_| !self.unsigned) {
+            Some(key) => vote["signature"] = key.signature(&request, verb, reason, other.as_deref())?,
+            None if request["signature_required"] == true => {
+                let help =
+                    "policy asks for a signed vote; `legatorctl approvals key enroll` makes a key on this machine";
+                return Err(Failure::Usage(help.to_owned()));
+            }
+            None => {}
         }
         let path = ["api", "v1", "approvals", field::text(&request, "id"), "decide"];
         let after = server.post(&path, &[], &vote).await?;
@@ -152,6 +243,16 @@ async fn find(server: &Server, id: &str) -> Result<Value, Failure> {
     server.get(&["api", "v1", "approvals", request], &[]).await
 }
 
+/// The id of somebody who has handed on their votes; a delegation names both.
+async fn stood_in_for(server: &Server, name: &str) -> Result<String, Failure> {
+    let all = server.get(&["api", "v1", "approvals", "delegations"], &[]).await?;
+    let found = field::list(&all, "delegations")
+        .iter()
+        .find(|made| field::text(made, "name") == name || field::text(made, "person") == name);
+    let found = found.ok_or_else(|| Failure::Usage(format!("`{name}` has handed on their votes to nobody")))?;
+    Ok(field::text(found, "person").to_owned())
+}
+
 /// What a vote names it by: its command, or the request itself where there is none.
 fn name_of(request: &Value) -> String {
     let command = field::shown(request, "command");
@@ -200,12 +301,17 @@ fn show(screen: Screen, request: &Value) {
         ("digest", said("digest")),
         ("created", field::time(request, "created_at")),
         ("expires", field::time(request, "expires_at")),
+        ("escalated", field::time(request, "escalated_at")),
         ("closed", field::time(request, "closed_at")),
     ]);
     let votes = field::list(request, "votes").iter().map(|vote| {
         vec![
-            field::shown(vote, "name"),
+            match vote["stands_for"].as_str() {
+                Some(other) => format!("{} for {}", field::shown(vote, "name"), clean::line(other)),
+                None => field::shown(vote, "name"),
+            },
             field::shown(vote, "choice"),
+            if vote["signed_with"].is_string() { "signed".to_owned() } else { String::new() },
             field::time(vote, "at"),
             field::shown(vote, "reason"),
         ]
@@ -213,6 +319,10 @@ fn show(screen: Screen, request: &Value) {
     let votes: Vec<_> = votes.collect();
     if !votes.is_empty() {
         screen.data("");
-        screen.table(&["WHO", "VOTE", "WHEN", "WHY"], votes);
+        screen.table(&["WHO", "VOTE", "SIGNED", "WHEN", "WHY"], votes);
+    }
+    if !field::list(request, "comments").is_empty() {
+        screen.data("");
+        arranged::show_comments(screen, request);
     }
 }

@@ -1,39 +1,27 @@
-//! The SQL of `approvals_*`.
+//! The SQL of `approvals_*`: requests here, votes in `votes.rs`, what people arrange in `arranged.rs`, what was agreed to
+//! ahead in `grants.rs`, broken glass in `glass.rs`.
+
+pub mod arranged;
+pub mod glass;
+pub mod grants;
+pub mod votes;
 
 use std::collections::BTreeMap;
 
 use legator_protocol::ApprovalId;
-use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::request::{Asked, Choice, Request, RequestState, Subject, Vote};
+use super::history::Narrow;
+use super::request::{Request, RequestState, Subject, Vote};
 use crate::db::{Db, DbFault};
-use crate::tenant::{Reach, Tenant};
-
-/// What a request's body holds.
-#[derive(Serialize, Deserialize)]
-struct AskedRow {
-    requester: String,
-    requester_name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    acts_for: Option<String>,
-    probe_name: String,
-    tags: std::collections::BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tenant: Option<String>,
-    level: Option<legator_protocol::Level>,
-    line: String,
-    reason: Option<String>,
-    why: String,
-}
+use crate::tenant::Reach;
 
 macro_rules! requests {
     ($tail:literal) => {
         concat!(
-            "SELECT id, command, probe, body, digest, needed, state, created_at, expires_at, closed_at, revision ",
-            "FROM approvals_request ",
+            "SELECT id, command, probe, body, digest, needed, state, created_at, expires_at, closed_at, revision, ",
+            "escalated_at FROM approvals_request ",
             $tail
         )
     };
@@ -52,16 +40,30 @@ pub async fn get(db: &Db, id: ApprovalId) -> Result<Option<Request>, DbFault> {
 pub async fn list(
     db: &Db,
     reach: &Reach,
-    state: Option<RequestState>,
+    narrow: &Narrow,
     before: Option<ApprovalId>,
     limit: u32,
 ) -> Result<Vec<Request>, DbFault> {
     let rows = sqlx::query(requests!(
         "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) \
-         AND (?4 IS NULL OR tenant IN (SELECT value FROM json_each(?4))) ORDER BY id DESC LIMIT ?3"
+         AND (?3 IS NULL OR id IN (SELECT request FROM approvals_vote WHERE person = ?3 OR stands_for = ?3)) \
+         AND (?4 IS NULL OR json_extract(body, '$.requester') = ?4) AND (?5 IS NULL OR probe = ?5) \
+         AND (?6 IS NULL OR created_at >= ?6) AND (?7 IS NULL OR created_at < ?7) \
+         AND (?8 IS NULL OR instr(lower(json_extract(body, '$.line')), lower(?8)) > 0) \
+         AND (?9 IS NULL OR ?9 = CASE WHEN command IS NOT NULL THEN 'command' \
+              WHEN revision LIKE 'grt!_%' ESCAPE '!' THEN 'grant' ELSE 'activation' END) \
+         AND (?11 IS NULL OR tenant IN (SELECT value FROM json_each(?11))) \
+         ORDER BY id DESC LIMIT ?10"
     ))
-    .bind(state.map(RequestState::as_str))
+    .bind(narrow.state.map(RequestState::as_str))
     .bind(before.map(|id| id.to_string()))
+    .bind(&narrow.by)
+    .bind(&narrow.requester)
+    .bind(narrow.probe.map(|probe| probe.to_string()))
+    .bind(narrow.since)
+    .bind(narrow.until)
+    .bind(&narrow.text)
+    .bind(narrow.kind)
     .bind(limit)
     .bind(reach.listed())
     .fetch_all(db.reads())
@@ -72,14 +74,7 @@ pub async fn list(
 async fn with_votes(db: &Db, rows: Vec<SqliteRow>) -> Result<Vec<Request>, DbFault> {
     let mut requests = rows.iter().map(request).collect::<Result<Vec<_>, _>>()?;
     let ids = serde_json::Value::from_iter(requests.iter().map(|request| request.id.to_string())).to_string();
-    let votes = sqlx::query(
-        "SELECT request, person, name, groups, choice, reason, at FROM approvals_vote \
-         WHERE request IN (SELECT value FROM json_each(?)) ORDER BY at, person",
-    );
-    let mut by_request: BTreeMap<String, Vec<Vote>> = BTreeMap::new();
-    for row in votes.bind(ids).fetch_all(db.reads()).await? {
-        by_request.entry(row.try_get(0)?).or_default().push(vote(&row)?);
-    }
+    let mut by_request: BTreeMap<String, Vec<Vote>> = votes::of(db, &ids).await?;
     for request in &mut requests {
         request.votes = by_request.remove(&request.id.to_string()).unwrap_or_default();
     }
@@ -87,13 +82,13 @@ async fn with_votes(db: &Db, rows: Vec<SqliteRow>) -> Result<Vec<Request>, DbFau
 }
 
 pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Result<(), DbFault> {
-    let Asked { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } =
-        request.asked.clone();
-    let whose = tenant.as_str().to_owned();
-    let tenant = tenant.said().map(str::to_owned);
-    let body =
-        AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why };
-    let body = DbFault::column("approvals_request.body", serde_json::to_string(&body))?;
+    let body = DbFault::column("approvals_request.body", serde_json::to_string(&request.asked))?;
+    let other = match &request.subject {
+        Subject::Command { .. } => None,
+        Subject::Activation { revision } => Some(revision.clone()),
+        // The column names what is asked about where it is no command; no revision begins like this.
+        Subject::Grant { grant } => Some(grant.to_string()),
+    };
     sqlx::query(
         "INSERT INTO approvals_request (id, command, probe, revision, body, digest, needed, state, created_at, expires_at, \
          tenant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -101,30 +96,14 @@ pub async fn insert(connection: &mut SqliteConnection, request: &Request) -> Res
     .bind(request.id.to_string())
     .bind(request.subject.command().map(|command| command.to_string()))
     .bind(request.subject.probe().map(|probe| probe.to_string()))
-    .bind(request.subject.revision())
+    .bind(other)
     .bind(body)
     .bind(&request.digest)
     .bind(request.needed)
     .bind(request.state.as_str())
     .bind(request.created_at)
     .bind(request.expires_at)
-    .bind(whose)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-pub async fn insert_vote(connection: &mut SqliteConnection, id: ApprovalId, vote: &Vote) -> Result<(), DbFault> {
-    sqlx::query(
-        "INSERT INTO approvals_vote (request, person, name, groups, choice, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(id.to_string())
-    .bind(&vote.person)
-    .bind(&vote.name)
-    .bind(serde_json::Value::from_iter(vote.groups.iter().cloned()).to_string())
-    .bind(vote.choice.as_str())
-    .bind(&vote.reason)
-    .bind(vote.at)
+    .bind(request.asked.tenant.as_str())
     .execute(connection)
     .await?;
     Ok(())
@@ -151,43 +130,34 @@ pub async fn close(
     Ok(())
 }
 
+pub async fn escalate(connection: &mut SqliteConnection, id: ApprovalId, at: i64) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE approvals_request SET escalated_at = ? WHERE id = ? AND state = 'pending'");
+    update.bind(at).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
 fn request(row: &SqliteRow) -> Result<Request, DbFault> {
     let subject = match row.try_get::<Option<String>, _>(10)? {
+        Some(id) if id.starts_with("grt_") => {
+            Subject::Grant { grant: DbFault::column("approvals_request.revision", id.parse())? }
+        }
         Some(revision) => Subject::Activation { revision },
         None => Subject::Command {
             command: DbFault::column("approvals_request.command", row.try_get::<&str, _>(1)?.parse())?,
             probe: DbFault::column("approvals_request.probe", row.try_get::<&str, _>(2)?.parse())?,
         },
     };
-    let body: AskedRow = DbFault::column("approvals_request.body", serde_json::from_str(row.try_get(3)?))?;
-    let AskedRow { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why } =
-        body;
-    let tenant = Tenant::of_column(tenant.as_deref());
     Ok(Request {
         id: DbFault::column("approvals_request.id", row.try_get::<&str, _>(0)?.parse::<ApprovalId>())?,
         subject,
-        asked: Asked { requester, requester_name, key, acts_for, probe_name, tags, tenant, level, line, reason, why },
+        asked: DbFault::column("approvals_request.body", serde_json::from_str(row.try_get(3)?))?,
         digest: row.try_get(4)?,
         needed: row.try_get(5)?,
         state: DbFault::column("approvals_request.state", RequestState::read(row.try_get(6)?).ok_or("unknown"))?,
         created_at: row.try_get(7)?,
         expires_at: row.try_get(8)?,
         closed_at: row.try_get(9)?,
+        escalated_at: row.try_get(11)?,
         votes: Vec::new(),
-    })
-}
-
-fn vote(row: &SqliteRow) -> Result<Vote, DbFault> {
-    let choice = match row.try_get(4)? {
-        "approve" => Choice::Approve,
-        _ => Choice::Deny,
-    };
-    Ok(Vote {
-        person: row.try_get(1)?,
-        name: row.try_get(2)?,
-        groups: DbFault::column("approvals_vote.groups", serde_json::from_str(row.try_get(3)?))?,
-        choice,
-        reason: row.try_get(5)?,
-        at: row.try_get(6)?,
     })
 }

@@ -1,5 +1,10 @@
 //! What waits for people: who may agree, what their agreement binds to, and every way in which the waiting ends.
 
+mod glass;
+mod grants;
+mod signing;
+mod talk;
+
 use legator_server::command::State;
 use serde_json::json;
 use testkit::World;
@@ -237,5 +242,109 @@ async fn lists_what_waits_and_counts_it() {
     assert!(rest["next_cursor"].is_null());
     ben.get("/api/v1/approvals?cursor=nonsense").await.problem("invalid");
     ben.get("/api/v1/approvals/apr_nonsense").await.problem("not-found");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_vote_that_is_withdrawn_counts_no_more_and_may_be_cast_again() {
+    let world = World::start().await;
+    let ana = world.person("ana", &["operator"]).await;
+    let (ben, cleo) = (world.person("ben", &["approver"]).await, world.person("cleo", &["approver"]).await);
+    let host = world.host("web-1", &[]).await;
+    let probe = host.obey().await;
+    let held = ana.ask("web-1", WIPE).await.is(202);
+    let id = text(&held, "approval");
+    let withdraw = format!("/api/v1/approvals/{id}/withdraw");
+    ben.post(&withdraw, json!({})).await.problem("conflict");
+    ben.vote(id, "approve").await.is(200);
+    world.entry("command.decided", |entry| entry["body"]["outcome"]["approvals"] == 1).await;
+    let after = ben.post(&withdraw, json!({ "reason": "read it again" })).await.is(200);
+    assert_eq!((&after["votes"], after["can_decide"].as_bool()), (&json!([]), Some(true)));
+    // It is judged again without it, so that of the next vote there are two missing still.
+    let withdrawn = world.entry("approval.vote-withdrawn", |_| true).await["index"].as_u64();
+    let again =
+        |entry: &serde_json::Value| entry["body"]["outcome"]["approvals"] == 2 && entry["index"].as_u64() > withdrawn;
+    world.entry("command.decided", again).await;
+    cleo.vote(id, "approve").await.is(200);
+    assert!(probe.ran().is_empty());
+    ben.vote(id, "approve").await.is(200);
+    assert_eq!(ana.ended(text(&held, "id")).await["state"], "succeeded");
+    ben.post(&withdraw, json!({})).await.problem("conflict");
+    let seen = ana.get(&format!("/api/v1/approvals/{id}")).await.is(200);
+    assert_eq!((text(&seen["withdrawn"][0], "name"), text(&seen["withdrawn"][0], "why")), ("ben", "read it again"));
+    assert_eq!(world.entries("approval.vote-withdrawn").await.len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn whose_requester_is_gone_while_it_is_held_is_judged_again_and_denied() {
+    let world = World::start().await;
+    let (ana, eva) = (world.person("ana", &["operator"]).await, world.person("eva", &["operator"]).await);
+    let host = world.host("web-1", &["prod"]).await;
+    let probe = host.obey().await;
+    let (one, two) = (ana.ask("web-1", RESTART).await.is(202), eva.ask("web-1", RESTART).await.is(202));
+    let admin = world.admin();
+    admin.patch(&format!("/api/v1/users/{}", ana.id), json!({ "disabled": true })).await.is(200);
+    admin.delete(&format!("/api/v1/users/{}", eva.id)).await.is(204);
+    for held in [one, two] {
+        let command = admin.ended(text(&held, "id")).await;
+        assert_eq!((text(&command, "state"), &command["decision"]["outcome"]["kind"]), ("denied", &json!("deny")));
+    }
+    assert!(probe.ran().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_voice_of_who_is_gone_since_counts_no_more() {
+    let world = World::start().await;
+    let ana = world.person("ana", &["operator"]).await;
+    let (ben, cleo) = (world.person("ben", &["approver"]).await, world.person("cleo", &["approver"]).await);
+    let host = world.host("web-1", &[]).await;
+    let probe = host.obey().await;
+    let held = ana.ask("web-1", WIPE).await.is(202);
+    let id = text(&held, "approval");
+    ben.vote(id, "approve").await.is(200);
+    world.entry("command.decided", |entry| entry["body"]["outcome"]["approvals"] == 1).await;
+    world.admin().patch(&format!("/api/v1/users/{}", ben.id), json!({ "disabled": true })).await.is(200);
+    cleo.vote(id, "approve").await.is(200);
+    world.entry("command.decided", |entry| entry["body"]["outcome"]["approvals"] == 1).await;
+    let seen = cleo.get(&format!("/api/v1/approvals/{id}")).await.is(200);
+    assert_eq!(seen["state"], "pending");
+    assert!(probe.ran().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn history_is_narrowed_by_who_asked_who_voted_what_and_when() {
+    let world = World::plan().with_manual_clock().start().await;
+    let (ana, eva) = (world.person("ana", &["operator"]).await, world.person("eva", &["operator"]).await);
+    let (ben, cleo) = (world.person("ben", &["approver"]).await, world.person("cleo", &["approver"]).await);
+    world.host("web-1", &["prod"]).await;
+    let one = ana.ask("web-1", RESTART).await.is(202);
+    ben.vote(text(&one, "approval"), "deny").await.is(200);
+    ana.ended(text(&one, "id")).await;
+    world.clock().advance(3_600_000);
+    let two = eva.ask("web-1", &["systemctl", "stop", "nginx"]).await.is(202);
+    cleo.vote(text(&two, "approval"), "deny").await.is(200);
+    eva.ended(text(&two, "id")).await;
+    let found = async |query: &str| {
+        let list = cleo.get(&format!("/api/v1/approvals?status=all&{query}")).await.is(200);
+        let ids = list["approvals"].as_array().unwrap().iter().map(|one| text(one, "id").to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let (first, second) = (text(&one, "approval"), text(&two, "approval"));
+    assert_eq!(found("").await, [second, first]);
+    assert_eq!(found("by=ben").await, [first]);
+    assert_eq!(found(&format!("by={}", cleo.id)).await, [second]);
+    assert_eq!(found("requester=ana").await, [first]);
+    assert_eq!(found("q=STOP").await, [second]);
+    assert_eq!(found("kind=grant").await, Vec::<String>::new());
+    assert_eq!(found("kind=command").await.len(), 2);
+    let between = chrono::DateTime::from_timestamp_millis(world.clock().now() - 1_000).unwrap();
+    let between = between.format("%Y-%m-%dT%H:%M:%SZ");
+    assert_eq!(found(&format!("since={between}")).await, [second]);
+    assert_eq!(found(&format!("until={between}")).await, [first]);
+    assert_eq!(found("by=nobody").await, Vec::<String>::new());
+    cleo.get("/api/v1/approvals?probe=web-1").await.problem("invalid");
     world.end().await;
 }
