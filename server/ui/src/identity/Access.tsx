@@ -9,6 +9,7 @@ import { Modal, Page, Section, Table } from '../kit/panes';
 import { Loaded, Refusal } from '../kit/states';
 import { Time, useNow } from '../kit/time';
 import { toast } from '../kit/toasts';
+import { Providers } from './Providers';
 import { useMay } from './session';
 
 type Role = { name: string; permissions: string[] };
@@ -169,11 +170,12 @@ export default function Access() {
         <Loaded query={users} what="the people" rows={3}>
           {(page) => <Table caption="People" head={['Name', 'Roles', 'Groups', 'Signs in with', 'Last came', '']} keys={page.users.map((person) => person.id)} rows={page.users.map((person) => [
             <span key="n" className="font-medium">{person.name}{person.kind !== 'user' && <span className="ml-2 rounded-s border hair px-1.5 text-meta font-normal text-text2">{person.kind}</span>}</span>, person.roles.join(', ') || '—', person.groups.join(', ') || '—',
-            person.disabled ? <State key="d" tone="mute">Locked out</State> : person.has_password ? (person.second_factor ? <State key="p" tone="ok">Password and phone</State> : 'Password') : 'Keys only',
+            person.disabled ? <State key="d" tone="mute">Locked out</State> : person.has_password ? (person.second_factor ? <State key="p" tone="ok">Password and a second factor</State> : 'Password') : 'No password',
             person.last_sign_in_at ? <Time key="c" at={person.last_sign_in_at} /> : 'never', <Button key="x" size="s" aria-label={`Change ${person.name}`} onClick={() => setChanging(person)}>Change</Button>])} />}
         </Loaded>
       </Section>
       {may('manageKeys') && <Section id="keys" title="API keys" aside={<Button size="s" onClick={() => setMaking(true)} disabled={people.length === 0}>Make a key</Button>}><Loaded query={keys} what="the keys" rows={2}>{(page) => <KeyRows keys={page.keys} people={people} />}</Loaded></Section>}
+      {may('manageProviders') && <Providers />}
       {may('viewPolicies') && (
         <Section id="roles" title="Roles" aside="Computed from the policies in force">
           <Loaded query={roles} what="the roles" rows={3}>{(page) => <Table caption="Roles" head={['Role', 'May, at least somewhere']} keys={page.roles.map((role) => role.name)} rows={page.roles.map((role) => [<span key="n" className="font-medium">{role.name}</span>, role.permissions.join(', ') || 'nothing by itself'])} />}</Loaded>
