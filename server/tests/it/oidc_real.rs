@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::json;
 use testkit::World;
@@ -15,6 +15,8 @@ use crate::oidc::Traveller;
 struct Real {
     issuer: String,
     child: Child,
+    /// Stays open: the provider ends when nobody hears what it has to say.
+    _out: BufReader<ChildStdout>,
 }
 
 impl Real {
@@ -33,9 +35,10 @@ impl Real {
             .spawn();
         let mut child = child.expect("Node is needed to start the provider: install `nodejs`");
         let mut said = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut said).unwrap();
         let issuer = said.trim().strip_prefix("up ").unwrap_or_else(|| panic!("it said {said:?}")).to_owned();
-        Self { issuer, child }
+        Self { issuer, child, _out: out }
     }
 }
 
