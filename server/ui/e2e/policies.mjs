@@ -155,8 +155,8 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     await axe(ana);
     await shot(ana, 'policy-held');
     same((await w.ask('GET', '/api/v1/policies')).revision, before, 'what decides while it waits');
-    await ben.goto('/approvals');
-    await ben.getByText('again, with four eyes').waitFor();
+    await ben.goto(await ana.getByRole('link', { name: 'The request, and who may agree to it' }).getAttribute('href'));
+    await ben.getByText('again, with four eyes').first().waitFor();
     await ben.keyboard.press('a');
     await ben.getByLabel(/Why is this right/).fill('read the change, it is what we agreed on');
     await ben.getByRole('button', { name: 'Approve and put in force' }).click();
