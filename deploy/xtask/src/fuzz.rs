@@ -83,12 +83,12 @@ fn attack(
     line: &Line,
 ) -> Result<()> {
     let mut command = Command::new(tool);
-    command.current_dir(root).arg("run").arg(root.join(openapi::DOCUMENT));
+    command.current_dir(root.join("target/fuzz")).arg("run").arg(root.join(openapi::DOCUMENT));
     command.args(["--url", &world.url(), "--tls-verify", "false", "--phases", phases, "--checks", CHECKS]);
     command.args(["--max-examples", &examples.to_string(), "--generation-deterministic", "--workers", "2"]);
     command.args(["--continue-on-failure", "--no-color", "--warnings", "off", "--request-timeout", "30"]);
     command.args(LEFT_OUT.iter().flat_map(|left| ["--exclude-operation-id", left]));
-    // It keeps what it found in a folder of its own; the tree stays as it is.
+    // It keeps what it found in folders of its own; the tree stays as it is.
     command.env("HYPOTHESIS_STORAGE_DIRECTORY", root.join("target/fuzz/found"));
     if let Some(key) = key {
         command.args(["--header", &format!("Authorization: Bearer {key}")]);

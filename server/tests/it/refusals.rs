@@ -180,17 +180,20 @@ async fn the_last_way_in_is_not_thrown_away_and_names_are_taken_once() {
 }
 
 /// Codes that no request can bring about here: nothing negotiates content, limits rates or times out, `internal` is a
-/// fault, a webhook needs a repository (`bundles_git.rs`), and the doors have tests of their own (`identity_sessions.rs`).
+/// fault, a webhook needs a repository (`bundles_git.rs`), and doors and votes
+/// have tests of their own (`identity_sessions.rs`, `approvals`).
 const NOT_PROVOKED: &[&str] = &[
     "bad-link",
     "bad-signature",
     "cross-site-request",
     "internal",
     "not-acceptable",
+    "reason-required",
     "second-factor-needed",
     "sign-in-refused",
     "timeout",
     "too-many-requests",
+    "vote-signature",
 ];
 
 #[tokio::test]

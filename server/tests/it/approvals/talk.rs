@@ -172,7 +172,7 @@ async fn nobody_stands_in_for_a_requester_or_without_a_delegation_or_after_its_t
     cleo.post(&path, for_whom("ben")).await.problem("invalid");
     assert_eq!(cleo.get("/api/v1/approvals/delegations").await.is(200)["delegations"], json!([]));
     let all = cleo.get("/api/v1/approvals/delegations?all=true").await.is(200);
-    assert_eq!(all["delegations"][0]["id"], made["id"]);
+    assert!(all["delegations"].as_array().unwrap().iter().any(|one| one["id"] == made["id"]), "{all}");
     world.end().await;
 }
 
