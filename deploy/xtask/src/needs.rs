@@ -19,7 +19,6 @@ struct Need {
 const ALWAYS: &[Need] = &[
     Need { program: "cc", packages: &["gcc", "libc6-dev"], why: "SQLite and the TLS library are C" },
     Need { program: "git", packages: &["git"], why: "bundles come from repositories, and figures name a commit" },
-    Need { program: "python3", packages: &["python3", "python3-venv"], why: "the fuzzer of the API runs in it" },
     Need { program: "openssl", packages: &["openssl"], why: "it signs a webhook's call, apart from our own code" },
     Need { program: "/usr/sbin/sshd", packages: &["openssh-server"], why: "a repository is followed over ssh" },
     Need {
@@ -29,6 +28,9 @@ const ALWAYS: &[Need] = &[
     },
     Need { program: "ssh-keygen", packages: &["openssh-client"], why: "commits are signed and proved with it" },
 ];
+/// Debian's Python leaves out what makes an environment of one's own.
+const PYTHON: Need =
+    Need { program: "python3", packages: &["python3", "python3-venv"], why: "the fuzzer of the API runs in it" };
 const WEB: &[Need] = &[
     Need { program: "npm", packages: &["nodejs", "npm"], why: "the web interface is built and tested with it" },
     Need { program: "chromium", packages: &["chromium"], why: "the web interface is walked through in it" },
@@ -42,7 +44,11 @@ pub fn has_web(root: &Path) -> bool {
 /// Makes sure that everything is there.
 pub fn meet(root: &Path, line: &Line) -> Result<()> {
     let needs = ALWAYS.iter().chain(if has_web(root) { WEB } else { &[] });
-    let missing: Vec<&Need> = needs.filter(|need| !there(need.program)).collect();
+    let mut missing: Vec<&Need> = needs.filter(|need| !there(need.program)).collect();
+    let venv = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+    if !venv.is_ok_and(|ended| ended.status.success()) {
+        missing.push(&PYTHON);
+    }
     let Some(packages) = plan(&missing, rustix::process::geteuid().is_root() && there("apt-get"))? else {
         return Ok(());
     };

@@ -36,6 +36,10 @@ pub async fn shape<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> po
     if pack {
         response = pack::packed(response).await;
     }
+    if response.status() == poem::http::StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body is not read, so the connection ends here; who is told so asks on another one.
+        response.headers_mut().insert("connection", HeaderValue::from_static("close"));
+    }
     response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response.headers_mut().insert("referrer-policy", HeaderValue::from_static("no-referrer"));
     protect(&mut response, &path, over_tls);

@@ -21,14 +21,18 @@ Runs the benches of classify, engine and server, whose programs print JSON lines
 memory of the shipped probe and server and the server's time to its first answer.
 Prints one table and writes `target/bench.json` with the machine, the commit and the date.
 
-  --only NAME   measures one group: classify, decide, replay, audit, road, hub, footprint or web";
+  --only NAME   measures one group: classify, decide, cases, reload, replay, audit, bundles, road, hub,
+                footprint or web";
 
 /// The programs that measure: package, bench, and where its source stands.
 const BENCHES: &[(&str, &str, &str)] = &[
     ("legator-classify", "classify", "engine/classify/benches/classify.rs"),
     ("legator-engine", "decide", "engine/benches/decide.rs"),
+    ("legator-engine", "cases", "engine/benches/cases.rs"),
+    ("legator-engine", "reload", "engine/benches/reload.rs"),
     ("legator-engine", "replay", "engine/benches/replay.rs"),
     ("legator-server", "audit", "server/benches/audit.rs"),
+    ("legator-server", "bundles", "server/benches/bundles.rs"),
     ("legator-server", "road", "server/benches/road.rs"),
     ("legator-server", "hub", "server/benches/hub.rs"),
 ];
