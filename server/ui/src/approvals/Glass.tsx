@@ -73,7 +73,7 @@ export function Figures() {
   const rows = [{ name: 'Everybody', figures: found.all }, ...found.voters];
   return (
     <Section id="figures" title="How people decide" aside="30 days">
-      <div className="overflow-x-auto" tabIndex={0} role="region" aria-label="How people decide">
+      <div className="overflow-x-auto" tabIndex={0} role="region" aria-label="Votes by person">
         <table className="w-full text-left whitespace-nowrap">
           <thead className="text-meta text-text3"><tr>{['Who', 'Votes', 'Half within', 'Nine in ten', 'Under 3 s', 'Never looked'].map((head) => <th key={head} scope="col" className="py-1 pr-4 font-normal">{head}</th>)}</tr></thead>
           <tbody>{rows.map((row) => (
