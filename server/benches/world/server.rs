@@ -36,7 +36,8 @@ impl BenchServer {
         let address = format!("127.0.0.1:{port}");
         let started = Instant::now();
         let child = Command::new(binary)
-            .args(["serve", "--plain-http", "--listen", &address, "--bundle"])
+            .args(["serve", "--plain-http", "--rate-per-s", "0", "--stranger-rate-per-s", "0"])
+            .args(["--listen", &address, "--bundle"])
             .arg(&bundle)
             .arg("--data")
             .arg(data)
