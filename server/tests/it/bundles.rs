@@ -383,3 +383,48 @@ async fn a_changed_command_table_reaches_the_probes_that_are_connected() {
     }
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_decision_is_made_by_a_part_of_one_revision_and_a_part_of_another() {
+    let world = World::start().await;
+    let (ana, admin) = (world.person("ana", &["operator"]).await, world.admin());
+    let _probe = world.host("lab-1", &["lab"]).await.obey().await;
+    // Two policies in two files, which always change together.
+    let edition = |word: &str| {
+        let policy = |name: &str| {
+            FROZEN.replace("the-lab-is-frozen", name).replace("The lab is frozen.", &format!("Edition {word}."))
+        };
+        json!({ "base": "active", "files": { "policies/own.cedar": policy("one"), "policies/other.cedar": policy("two") } })
+    };
+    let mut revisions = Vec::new();
+    for word in ["red", "blue"] {
+        let out = admin.post("/api/v1/bundles", edition(word)).await.is(201);
+        revisions.push((word, text(&out, "revision").to_owned()));
+    }
+    activate(&admin, &revisions[0].1).await.is(200);
+    let turning = async {
+        for n in 1_usize.. {
+            activate(&admin, &revisions[n % 2].1).await.is(200);
+        }
+    };
+    let asking = async {
+        let (mut seen, mut asked) = (std::collections::BTreeSet::new(), 0);
+        while asked < 48 || seen.len() < 2 {
+            asked += 1;
+            let denied = ana.ask("lab-1", RESTART).await.problem("denied");
+            let decision = &denied["decision"];
+            let (word, _) = revisions.iter().find(|(_, revision)| *revision == text(decision, "revision")).unwrap();
+            let policies = decision["rationale"]["policies"].as_array().unwrap();
+            assert_eq!(policies.len(), 2, "{decision}");
+            for policy in policies {
+                assert_eq!(text(policy, "rationale"), format!("Edition {word}."), "{decision}");
+            }
+            seen.insert(*word);
+        }
+    };
+    let both = async {
+        tokio::select! { () = turning => {}, () = asking => {} }
+    };
+    soon("both revisions to have decided", both).await;
+    world.end().await;
+}
