@@ -11,6 +11,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod decisions;
 mod device;
 mod events;
 mod exit;
@@ -80,6 +81,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Status => status::obey(&server()?, screen).await,
         Command::Probes(probes) => probes.obey(&server()?, screen).await,
         Command::Run(run) => run.obey(&server()?, screen).await,
+        Command::Decisions(decisions) => decisions.obey(&server()?, screen).await,
         Command::Explain(explain) => explain.obey(&server()?, screen).await,
         Command::Simulate(simulate) => simulate.obey(&server()?, screen).await,
         Command::Commands(commands) => commands.obey(&server()?, screen).await,

@@ -132,6 +132,7 @@ impl App {
             events: events.clone(),
             metrics: metrics.clone(),
             policy: policy.clone(),
+            identity: identity.clone(),
             road: road.clone(),
             mask_key: key_file(&data.join("mask.key"), &clock)?,
         };
@@ -245,6 +246,7 @@ impl App {
         tokio::spawn(end_sessions(self.clone()));
         tokio::spawn(rotation::reconcile(self.rotation.clone()));
         tokio::spawn(remember_uses(self.identity.clone()));
+        tokio::spawn(identity::keep_asked(self.identity.clone()));
     }
 }
 

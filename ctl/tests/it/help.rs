@@ -17,6 +17,7 @@ const COMMANDS: &[&[&str]] = &[
     &["run"],
     &["explain"],
     &["simulate"],
+    &["decisions"],
     &["commands"],
     &["commands", "show"],
     &["cancel"],

@@ -5,6 +5,8 @@ mod bundles;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
 mod example;
 #[cfg(test)]
 mod fake;

@@ -12,8 +12,8 @@ pub use command::{CommandSpec, Invocation, Look, LookKind, Order, SealedOrder, S
 pub use frame::{FrameFault, MAX_FRAME, Opener, Sealer};
 pub use handshake::{HandshakeFault, Hello, Refusal, Welcome, answer, greet};
 pub use id::{
-    ApprovalId, CommandId, CommentId, DelegationId, GrantId, IdFault, KeyId, ProbeId, ReplayId, RunId, SessionId,
-    TokenId, UserId, VoteKeyId,
+    ApprovalId, CommandId, CommentId, DelegationId, GrantId, IdFault, KeyId, OperationId, ProbeId, ReplayId, RunId,
+    SessionId, TokenId, UserId, VoteKeyId,
 };
 pub use level::Level;
 pub use message::{

@@ -36,14 +36,12 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 pub use self::held::reconcile_held;
-pub use self::judgements::{Judgement, Stretch};
 pub use self::life::State;
 pub use self::outbox::reconcile_outbox;
 pub use self::queued::reconcile_queued;
 pub use self::seal::{Keyring, KeyringFault};
 pub use self::stages::{Cleared, Idempotency, Intent, Judged, Proposal, Recorded, Sealed};
 pub use self::store::{CommandRow, DecisionRow, EventRow, Query};
-pub use self::tap::{Heard, Tap};
 pub use self::timeline::Output;
 
 use self::life::OpenCommands;
@@ -57,6 +55,7 @@ use crate::events::Events;
 use crate::fleet::{Fleet, Probe};
 use crate::hub::Hub;
 use crate::identity::Identity;
+use crate::judgement::Tap;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 

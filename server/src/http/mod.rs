@@ -26,6 +26,7 @@ use crate::command::api::CommandApi;
 use crate::fleet::api::FleetApi;
 use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
+use crate::identity::api::asked::AskedApi;
 use crate::identity::api::devices::DevicesApi;
 use crate::identity::api::passkeys::PasskeysApi;
 use crate::identity::api::providers::ProvidersApi;
@@ -68,6 +69,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
             DevicesApi(identity.clone()),
             IdentityApi(identity.clone()),
             RightsApi(identity.clone()),
+            AskedApi(identity.clone()),
             TenantsApi(identity.clone()),
         ),
         rotation::RotationApi { rotation: app.rotation.clone(), identity: identity.clone() },

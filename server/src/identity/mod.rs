@@ -4,6 +4,7 @@
 
 mod acts;
 pub mod api;
+mod asked;
 pub mod caller;
 mod credentials;
 pub mod device;
@@ -40,6 +41,7 @@ use legator_protocol::{KeyId, SessionId, UserId};
 use tokio::sync::watch;
 
 pub use self::acts::*;
+pub use self::asked::{Asked, Narrow, keep_asked};
 pub use self::credentials::{Begun, Chosen};
 pub use self::directory::{Key, Kind, Person};
 pub use self::grant::{HOUSE, House};
@@ -74,6 +76,7 @@ struct Inner {
     ledger: Ledger,
     vault: Vault,
     bundle: watch::Receiver<Arc<Bundle>>,
+    notebook: asked::Notebook,
     limits: SessionLimits,
     /// Where the first administrator's link stands until it is used.
     setup_file: PathBuf,
@@ -176,6 +179,8 @@ pub enum IdentityFault {
     NoKey(String),
     #[error("there is no session `{0}`")]
     NoSession(String),
+    #[error("no operation `{0}` is on record")]
+    NotAsked(String),
     #[error("there is no tenant `{0}`")]
     NoTenant(String),
     #[error("there is a tenant `{0}` already")]
@@ -253,6 +258,7 @@ impl Identity {
             ledger,
             vault,
             bundle,
+            notebook: asked::Notebook::default(),
             limits,
             setup_file: data.join("setup.link"),
             directory: ArcSwap::from_pointee(directory),

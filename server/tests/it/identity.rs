@@ -73,7 +73,7 @@ pub fn body(operation: &str) -> Value {
         "activate_bundle" | "roll_back_bundle" => json!({}),
         "write_policy" => json!({ "name": "../x", "source": "" }),
         "replay_bundle" => json!({}),
-        "create_replay" | "start_shadow" => json!({ "revision": "nothing" }),
+        "create_replay" | "start_shadow" | "compare_bundles" => json!({ "revision": "nothing" }),
         "comment_on_approval" => json!({ "text": "" }),
         "withdraw_vote" => json!({}),
         "delegate_votes" => json!({ "to": "nobody", "until": "2100-01-01T00:00:00Z" }),

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod asked;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bundle;

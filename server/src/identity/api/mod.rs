@@ -1,5 +1,6 @@
 //! The room's API: people and keys here, sessions in `sessions.rs`, roles and groups in `rights.rs`.
 
+pub mod asked;
 pub mod devices;
 pub mod passkeys;
 pub mod providers;
@@ -355,6 +356,7 @@ impl From<IdentityFault> for Problem {
             IdentityFault::NoPerson(_)
             | IdentityFault::NoKey(_)
             | IdentityFault::NoSession(_)
+            | IdentityFault::NotAsked(_)
             | IdentityFault::NoTenant(_)
             | IdentityFault::NoProvider(_)
             | IdentityFault::NoConnection(_) => Problem::new("not-found", detail),
