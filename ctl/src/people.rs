@@ -10,7 +10,7 @@ use crate::clean;
 use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::field;
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 use crate::server::Server;
 use crate::span;
 use crate::tenants;
@@ -127,6 +127,12 @@ enum NewKey {
     },
     /// Seal the server's secrets with another key from now on; asked again, it says how far that is.
     RotateSeal,
+    /// Sign the log with another key from now on; the old one names it in the log, and is destroyed.
+    RotateLog {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// End a key at once.
     Revoke {
         /// The key's id.
@@ -252,6 +258,7 @@ impl Keys {
                     }
                 });
             }
+            Some(NewKey::RotateLog { yes }) => rotate_log(server, screen, yes).await?,
             Some(NewKey::Revoke { id }) => {
                 server.delete(&["api", "v1", "auth", "keys", &id]).await?;
                 screen.either(&json!({ "id": id, "revoked": true }), || {
@@ -261,6 +268,24 @@ impl Keys {
         }
         Ok(Exit::OK)
     }
+}
+
+/// Turns the key that was looked at, and no other.
+async fn rotate_log(server: &Server, screen: Screen, yes: bool) -> Result<(), Failure> {
+    let head = server.get(&["api", "v1", "audit", "checkpoint"], &[]).await?;
+    let old = field::text(&head, "verifier");
+    let question = format!("Turn the log's key `{}`? Its private half is destroyed.", clean::line(old));
+    if !yes && !screen::confirm(&question)? {
+        return Err(Failure::Local("nothing was turned".to_owned()));
+    }
+    let turned = server.post(&["api", "v1", "server", "log-key", "rotate"], &[], &json!({ "expect": old })).await?;
+    screen.either(&turned, || {
+        screen.data(&field::shown(&turned, "verifier"));
+        let index = field::number(&turned, "size").saturating_sub(1);
+        screen.note(&format!("entry {index} names it, signed by the old key and the new one; the old one is destroyed"));
+        screen.note("whoever keeps the log's key follows by themselves: legatorctl audit verify");
+    });
+    Ok(())
 }
 
 async fn change(server: &Server, screen: Screen, user: &str, change: Value) -> Result<(), Failure> {

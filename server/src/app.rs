@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
 use legator_protocol::{Hello, Opener, ProbeId, Ready, Sealer, ToProbe, ToServer};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::approvals::{self, Approvals};
-use crate::audit::{Draft, Ledger};
+use crate::audit::{Draft, KeyFile, Ledger};
 use crate::capacity::Capacity;
 use crate::clock::Clock;
 use crate::command::{self, KeyringFault, Needs, Road};
@@ -64,14 +63,14 @@ impl App {
         let db = Db::open(data).await?;
         let (events, metrics) = (Events::new(clock.now()), Metrics::new());
         let vault = Vault::open(&data.join("server.key"), &clock)?;
-        let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
+        let log_key = KeyFile::at(data.join("log.key"), clock.clone());
         let mut certificate = Certificate::load(&config.tls(), data)?;
         if let Some(authority) = &config.client_ca {
             let own = certificate.context("`--client-ca` asks for certificates, and plain HTTP has none")?;
             certificate = Some(own.asking(authority, !config.client_cert_optional)?);
         }
 
-        let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
+        let (ledger, writer) = Ledger::open(db.clone(), log_key, &config.log_origin).await?;
         tokio::spawn(writer);
         let policy = Policy::open(policy::Needs {
             source: Source::of(config)?,
@@ -137,7 +136,14 @@ impl App {
         };
         let replays = Replays::open(needs).await?;
 
-        let rotation = Rotation::new(clock.clone(), ledger.clone(), vault, identity.clone(), fleet.clone());
+        let rotation = Rotation::new(rotation::Needs {
+            clock: clock.clone(),
+            ledger: ledger.clone(),
+            vault,
+            identity: identity.clone(),
+            fleet: fleet.clone(),
+            hub: hub.clone(),
+        });
         let first_key = identity.bootstrap().await?.map(|minted| minted.text);
         if let Some(key) = &first_key {
             write_private(&data.join("admin.key"), key.expose().as_bytes()).context("could not keep the first key")?;
@@ -190,8 +196,8 @@ impl App {
         anyhow::ensure!(data.join("server.key").exists(), "`{}` is not the data folder of a server", data.display());
         let db = Db::open(data).await?;
         let vault = Vault::open(&data.join("server.key"), &clock)?;
-        let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
-        let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
+        let log_key = KeyFile::at(data.join("log.key"), clock.clone());
+        let (ledger, writer) = Ledger::open(db.clone(), log_key, &config.log_origin).await?;
         let writing = tokio::spawn(writer);
         let (events, metrics) = (Events::new(clock.now()), Metrics::new());
         let source = Source::of(config)?;

@@ -155,6 +155,10 @@ fn files(config: &Config, found: &mut Vec<Finding>) {
         let what = "the seal key is being turned, and the old one is kept still".to_owned();
         note(found, "seal-key-turning", Weight::Advice, what, "let the server run for two minutes, and look again");
     }
+    if std::fs::read_to_string(data.join("log.key")).is_ok_and(|keys| keys.trim().lines().count() > 1) {
+        let what = "a turn of the log's key was broken off, and `log.key` has two keys still".to_owned();
+        note(found, "log-key-turning", Weight::Advice, what, "start the server: it brings the turn to its end by itself");
+    }
     if data.join("admin.key").exists() {
         let what = format!("the first administrator's API key still stands in `{}`", data.join("admin.key").display());
         note(found, "admin-key-kept", Weight::Advice, what, "put it where you keep secrets, and remove the file");
@@ -230,6 +234,11 @@ mod tests {
         std::fs::write(&key, "00\n11").unwrap();
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(codes(&bounded), ["seal-key-turning"]);
+        std::fs::write(&key, "00").unwrap();
+        let key = folder.path().join("log.key");
+        std::fs::write(&key, "00\n11\n").unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(codes(&bounded), ["log-key-turning"]);
     }
 
     #[test]

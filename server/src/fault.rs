@@ -39,3 +39,7 @@ pub const POINTS: &[&str] = &[
 
 /// Every crash point of an activation, in order: before it is durable, when it is, and when it counts.
 pub const BUNDLE_POINTS: &[&str] = &["policy.activating", "policy.recorded", "policy.live"];
+
+/// Every crash point of a turn of the log's key, in order: when the new key is in the file, when the log says so, and when
+/// the old key is gone.
+pub const LOG_KEY_POINTS: &[&str] = &["log-key.prepared", "log-key.recorded", "log-key.settled"];
