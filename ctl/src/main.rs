@@ -35,6 +35,7 @@ mod sse;
 mod status;
 mod tenants;
 mod tokens;
+mod turning;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use legator_protocol::{Hello, Opener, ProbeId, Ready, Sealer, ToProbe, ToServer};
+use legator_protocol::{Hello, ProbeId, Ready, ToProbe, ToServer};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::approvals::{self, Approvals};
@@ -16,7 +16,7 @@ use crate::db::Db;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::grants::{self, Ahead};
-use crate::hub::{Hub, SessionEnd, Switchboard};
+use crate::hub::{Greeting, Hub, Proved, SessionEnd, Switchboard};
 use crate::identity::{self, Identity, Rate, Rates, SessionLimits, Trickle};
 use crate::policy::{self, Activations, Ceilings, Policy, Source};
 use crate::replay::{self, Replays};
@@ -314,9 +314,10 @@ async fn end_sessions(app: App) {
 }
 
 impl Switchboard for App {
-    async fn greet(&self, text: &str, hello: &Hello) -> Result<(String, Sealer, Opener), (&'static str, String)> {
+    async fn greet(&self, text: &str, hello: &Hello) -> Result<Greeting, (&'static str, String)> {
         self.road.keyring().greet(text, hello).await.map_err(|fault| match fault {
             KeyringFault::Unknown(_) => ("unknown-probe", fault.to_string()),
+            KeyringFault::OtherKey(_) => ("unknown-key", fault.to_string()),
             KeyringFault::Handshake(_) => ("version", fault.to_string()),
             _ => {
                 tracing::error!(%fault, "a probe could not be greeted");
@@ -325,7 +326,15 @@ impl Switchboard for App {
         })
     }
 
-    async fn opened(&self, probe: ProbeId, ready: Ready) {
+    async fn opened(&self, probe: ProbeId, ready: Ready, proved: Proved) {
+        match self.road.proved(probe, &proved.key).await {
+            Ok(true) => self.fleet.note_can_turn(probe, proved.can_turn),
+            Ok(false) => return self.hub.drop_session(probe, "its key is no longer valid"),
+            Err(fault) => {
+                tracing::error!(%fault, probe.id = %probe, "a probe's key could not be looked up");
+                return self.hub.drop_session(probe, "the server cannot read its keys");
+            }
+        }
         let table = self.policy.bundle();
         let known = self.fleet.get(probe);
         let message = ToProbe::Policy {
@@ -340,6 +349,7 @@ impl Switchboard for App {
             return self.hub.drop_session(probe, "the server cannot write its log");
         }
         self.road.resume(probe).await;
+        self.road.offer_key(probe);
         self.capacity.nudge();
     }
 
@@ -359,6 +369,8 @@ impl Switchboard for App {
                 Ok(false) => self.ask_for_inventory(probe),
                 Err(fault) => tracing::warn!(%fault, probe.id = %probe, "an inventory was not taken"),
             },
+            ToServer::KeyKept { turn, public, proof } => self.road.key_kept(probe, &turn, &public, &proof).await,
+            ToServer::KeyNotKept { turn, why } => self.road.key_not_kept(probe, &turn, &why).await,
             ToServer::Ready(_) | ToServer::Pong { .. } => {}
         }
     }

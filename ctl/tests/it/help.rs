@@ -13,6 +13,8 @@ const COMMANDS: &[&[&str]] = &[
     &["probes"],
     &["probes", "show"],
     &["probes", "tags"],
+    &["probes", "rotate-key"],
+    &["probes", "keys"],
     &["probes", "remove"],
     &["run"],
     &["explain"],

@@ -23,6 +23,7 @@ use crate::approvals::api::arranged::ArrangedApi;
 use crate::approvals::api::glass::GlassApi;
 use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
+use crate::command::api::keys::ProbeKeysApi;
 use crate::fleet::api::FleetApi;
 use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
@@ -41,6 +42,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
     let App { identity, fleet, policy, capacity, approvals, road, replays, ledger, events, metrics, .. } = app.clone();
     (
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
+        ProbeKeysApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         (
             ApprovalsApi { approvals: approvals.clone(), identity: identity.clone() },
