@@ -117,6 +117,24 @@ enum NewKey {
         #[arg(long = "scope", value_name = "ACTION")]
         scopes: Vec<String>,
     },
+    /// Take a client's certificate as a program's key (mutual TLS); it is listed and revoked like one.
+    Certify {
+        /// The service account or agent, by name or id.
+        #[arg(long, value_name = "PERSON")]
+        user: String,
+        /// What to call it in lists.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// The one URI that the certificate is for, as `spiffe://example/ci`.
+        #[arg(long, value_name = "URI")]
+        uri: String,
+        /// How long it counts; as long as the certificate is good, if absent.
+        #[arg(long, visible_alias = "expires", value_name = "SPAN", value_parser = span::parse)]
+        ttl: Option<Duration>,
+        /// An action that it is for, as `viewFleet` or `observe`; all that its owner may, if absent.
+        #[arg(long = "scope", value_name = "ACTION")]
+        scopes: Vec<String>,
+    },
     /// Make a key in place of another, for the same; the old one goes on for a while.
     Rotate {
         /// The old key's id.
@@ -220,9 +238,10 @@ impl Keys {
                             field::shown(key, "user"),
                             field::time(key, "created_at"),
                             expires,
+                            field::shown(key, "certificate"),
                         ]
                     });
-                    screen.table(&["KEY", "NAME", "USER", "CREATED", "EXPIRES"], rows.collect());
+                    screen.table(&["KEY", "NAME", "USER", "CREATED", "EXPIRES", "CERTIFICATE"], rows.collect());
                 });
             }
             Some(NewKey::Create { user, name, ttl, scopes }) => {
@@ -237,6 +256,21 @@ impl Keys {
                 screen.either(&key, || {
                     screen.data(&field::shown(&key, "plain_key"));
                     screen.note(&format!("`{}`; it is not shown again", field::shown(&key, "id")));
+                });
+            }
+            Some(NewKey::Certify { user, name, uri, ttl, scopes }) => {
+                let mut body = json!({ "user": user, "name": name, "uri": uri });
+                if let Some(ttl) = ttl {
+                    body["expires_at"] = after(ttl)?;
+                }
+                if !scopes.is_empty() {
+                    body["scopes"] = scopes.into();
+                }
+                let key = server.post(&["api", "v1", "auth", "certificates"], &[], &body).await?;
+                screen.either(&key, || {
+                    screen.data(&field::shown(&key, "id"));
+                    let (uri, user) = (field::shown(&key, "certificate"), clean::line(&user));
+                    screen.note(&format!("who shows a certificate of `{uri}` is `{user}`; end it with `keys revoke`"));
                 });
             }
             Some(NewKey::Rotate { id, overlap }) => {

@@ -23,7 +23,7 @@ use crate::replay::{self, Replays};
 use crate::rotation::{self, Rotation};
 use crate::telemetry::{By, Metrics};
 use crate::tenant::Reach;
-use crate::tls::Certificate;
+use crate::tls::{Cards, Certificate, Clients};
 use crate::vault::{Secret, Vault, key_file, write_private};
 
 /// Every handle of the house. Cheap to clone.
@@ -42,6 +42,8 @@ pub struct App {
     pub road: Road,
     pub replays: Replays,
     pub rotation: Rotation,
+    /// Which connections showed which certificates.
+    pub cards: Cards,
     strangers: Arc<Trickle>,
 }
 
@@ -67,7 +69,8 @@ impl App {
         let mut certificate = Certificate::load(&config.tls(), data)?;
         if let Some(authority) = &config.client_ca {
             let own = certificate.context("`--client-ca` asks for certificates, and plain HTTP has none")?;
-            certificate = Some(own.asking(authority, !config.client_cert_optional)?);
+            let (required, list) = (!config.client_cert_optional, config.client_crl.as_deref());
+            certificate = Some(own.asking(Clients::read(authority, required, list, clock.now())?));
         }
 
         let (ledger, writer) = Ledger::open(db.clone(), log_key, &config.log_origin).await?;
@@ -166,6 +169,7 @@ impl App {
             road,
             replays,
             rotation,
+            cards: certificate.as_ref().and_then(|it| it.clients.as_ref()).map(|it| it.cards.clone()).unwrap_or_default(),
             strangers: Arc::default(),
         };
         app.start();

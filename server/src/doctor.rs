@@ -6,7 +6,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::clock::Clock;
 use crate::config::{Config, Tls};
+use crate::tls::Clients;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +44,7 @@ const SECRETS: &[&str] =
     &["server.key", "log.key", "admin.key", "setup.link", "legator.db", "legator.db-wal", "tls/key.pem"];
 
 const DAY_S: u32 = 24 * 60 * 60;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Everything that is to be looked at, what is unsafe first.
 pub fn examine(config: &Config) -> Vec<Finding> {
@@ -77,6 +80,25 @@ fn connections(config: &Config, found: &mut Vec<Finding>) {
         ),
         Tls::Given { key, .. } => exposed(&key, found),
         Tls::Plain | Tls::SelfMade { .. } => {}
+    }
+    clients(config, found);
+}
+
+/// Who is let in by a certificate.
+fn clients(config: &Config, found: &mut Vec<Finding>) {
+    let Some(authority) = &config.client_ca else { return };
+    let (list, now) = (config.client_crl.as_deref(), Clock::system().now());
+    if let Err(fault) = Clients::read(authority, !config.client_cert_optional, list, now) {
+        let help = "correct it: the server does not start, and one that runs lets nobody in once its list has run out";
+        return note(found, "client-list-unusable", Weight::Unsafe, fault.to_string(), help);
+    }
+    let Some(list) = list else {
+        let what = "a client's certificate that was stolen or taken back is good until it ends by itself".to_owned();
+        return note(found, "no-client-list", Weight::Advice, what, "give the authority's list with `--client-crl`");
+    };
+    if Clients::read(authority, true, Some(list), now + DAY_MS).is_err() {
+        let what = format!("the list of revoked certificates `{}` runs out within a day", list.display());
+        note(found, "client-list-ends", Weight::Advice, what, "get a newer one; after that nobody is let in");
     }
 }
 

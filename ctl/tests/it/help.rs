@@ -62,6 +62,7 @@ const COMMANDS: &[&[&str]] = &[
     &["roles"],
     &["keys"],
     &["keys", "create"],
+    &["keys", "certify"],
     &["keys", "rotate"],
     &["keys", "rotate-seal"],
     &["keys", "rotate-log"],

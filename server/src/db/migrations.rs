@@ -27,6 +27,7 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (53, "approval_tenants", include_str!("../../migrations/0053_approval_tenants.sql")),
     (54, "audit_tenants", include_str!("../../migrations/0054_audit_tenants.sql")),
     (60, "probe_keys", include_str!("../../migrations/0060_probe_keys.sql")),
+    (61, "certificates", include_str!("../../migrations/0061_certificates.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

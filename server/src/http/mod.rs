@@ -5,6 +5,7 @@ mod house;
 mod listen;
 mod pack;
 mod rotation;
+mod secure;
 mod shape;
 mod socket;
 mod stream;
@@ -126,6 +127,7 @@ pub fn endpoint(app: &App) -> BoxEndpoint<'static> {
         .nest("/", service)
         .around(ui::pages)
         .around(shape::shape)
+        .with(AddData::new(app.cards.clone()))
         .with(AddData::new(app.identity.clone()))
         .with(AddData::new(app.clone()))
         .into_endpoint()
