@@ -188,10 +188,10 @@ mod tests {
         write(2028);
         let next = clients.renewed(NOW).unwrap().unwrap();
         assert!(next.renewed(NOW).unwrap().is_none());
-        for bad in [|path: &Path| std::fs::write(path, "half a li").unwrap(), |path| std::fs::remove_file(path).unwrap()] {
-            bad(&path);
-            assert!(next.renewed(NOW).is_err());
-        }
+        std::fs::write(&path, "half a li").unwrap();
+        assert!(next.renewed(NOW).is_err());
+        std::fs::remove_file(&path).unwrap();
+        assert!(next.renewed(NOW).is_err());
         write(2028);
         // Three years on nobody has renewed it: that is said, at each look.
         assert!(matches!(next.renewed(NOW + 3 * 31_600_000_000), Err(TlsFault::List { .. })));
