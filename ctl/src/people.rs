@@ -316,7 +316,8 @@ async fn rotate_log(server: &Server, screen: Screen, yes: bool) -> Result<(), Fa
     screen.either(&turned, || {
         screen.data(&field::shown(&turned, "verifier"));
         let index = field::number(&turned, "size").saturating_sub(1);
-        screen.note(&format!("entry {index} names it, signed by the old key and the new one; the old one is destroyed"));
+        screen
+            .note(&format!("entry {index} names it, signed by the old key and the new one; the old one is destroyed"));
         screen.note("whoever keeps the log's key follows by themselves: legatorctl audit verify");
     });
     Ok(())

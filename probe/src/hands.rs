@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use legator_protocol::{
-    CommandId, CommandResult, End, FloorSummary, Level, MAX_OUTPUT, Order, OrderKey, ProbeId, ProbeKey, RefusedBy, SealedOrder,
-    ToServer,
+    CommandId, CommandResult, End, FloorSummary, Level, MAX_OUTPUT, Order, OrderKey, ProbeId, ProbeKey, RefusedBy,
+    SealedOrder, ToServer,
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};

@@ -81,7 +81,9 @@ pub async fn serve(places: Places, pace: Pace, stop: watch::Receiver<bool>) -> R
             SessionEnd::Handshake(HandshakeFault::Refused { code, .. })
                 if code == "unknown-probe" || code == "unknown-key" =>
             {
-                tracing::error!("the server does not know this probe or its key; enroll again with `legator-probe init`");
+                tracing::error!(
+                    "the server does not know this probe or its key; enroll again with `legator-probe init`"
+                );
                 voice.pace.backoff.wait_as_stranger(clock::unit())
             }
             _ => voice.pace.backoff.wait(attempt, clock::unit()),

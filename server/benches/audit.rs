@@ -20,7 +20,8 @@ async fn main() -> anyhow::Result<()> {
         None => tempfile::tempdir()?,
     };
     let db = Db::open(folder.path()).await?;
-    let (ledger, writer) = Ledger::open(db, KeyFile::at(folder.path().join("log.key"), Clock::system()), "bench.test/audit").await?;
+    let (ledger, writer) =
+        Ledger::open(db, KeyFile::at(folder.path().join("log.key"), Clock::system()), "bench.test/audit").await?;
     let writer = tokio::spawn(writer);
     ledger
         .write(0, |batch| {

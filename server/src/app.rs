@@ -169,7 +169,11 @@ impl App {
             road,
             replays,
             rotation,
-            cards: certificate.as_ref().and_then(|it| it.clients.as_ref()).map(|it| it.cards.clone()).unwrap_or_default(),
+            cards: certificate
+                .as_ref()
+                .and_then(|it| it.clients.as_ref())
+                .map(|it| it.cards.clone())
+                .unwrap_or_default(),
             strangers: Arc::default(),
         };
         app.start();

@@ -179,7 +179,13 @@ fn files(config: &Config, found: &mut Vec<Finding>) {
     }
     if std::fs::read_to_string(data.join("log.key")).is_ok_and(|keys| keys.trim().lines().count() > 1) {
         let what = "a turn of the log's key was broken off, and `log.key` has two keys still".to_owned();
-        note(found, "log-key-turning", Weight::Advice, what, "start the server: it brings the turn to its end by itself");
+        note(
+            found,
+            "log-key-turning",
+            Weight::Advice,
+            what,
+            "start the server: it brings the turn to its end by itself",
+        );
     }
     if data.join("admin.key").exists() {
         let what = format!("the first administrator's API key still stands in `{}`", data.join("admin.key").display());

@@ -123,7 +123,8 @@ impl VerifyEvidence {
             screen.data(&format!("{}{} entries are proved to be in the log", word("ok"), shown.proved));
             if shown.turns > 0 {
                 let n = shown.turns;
-                screen.data(&format!("{}the log's key was turned {n} times, each time signed by both keys", word("ok")));
+                screen
+                    .data(&format!("{}the log's key was turned {n} times, each time signed by both keys", word("ok")));
             }
             say_votes(screen, &shown.votes);
             if key.is_none() {

@@ -93,8 +93,9 @@ impl Turns {
     /// What `audit keys --out` kept.
     pub fn kept(path: &Path) -> Result<Self, Failure> {
         let text = read_file(path)?;
-        let told = serde_json::from_str(&text)
-            .map_err(|fault| Failure::Usage(format!("`{}` is not what `audit keys --out` writes: {fault}", path.display())))?;
+        let told = serde_json::from_str(&text).map_err(|fault| {
+            Failure::Usage(format!("`{}` is not what `audit keys --out` writes: {fault}", path.display()))
+        })?;
         Self::read(&told)
     }
 
@@ -104,7 +105,8 @@ impl Turns {
             let entry = field::text(told, "entry").to_owned();
             let turn = Turn::read(&entry).map_err(|fault| Failure::Log(fault.to_string()))?;
             let turn = turn.ok_or_else(|| Failure::Log("what is said to turn the log's key does not".to_owned()))?;
-            let ticket = Ticket::parse(field::text(told, "proof")).map_err(|fault| unproved(&turn, &fault.to_string()))?;
+            let ticket =
+                Ticket::parse(field::text(told, "proof")).map_err(|fault| unproved(&turn, &fault.to_string()))?;
             Ok(Told { turn, entry, ticket })
         });
         turns.collect::<Result<_, _>>().map(Self)

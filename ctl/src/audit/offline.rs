@@ -50,7 +50,15 @@ impl Sum {
 impl Recomputed {
     pub fn against(wanted: Checkpoint) -> Self {
         let root_there = (wanted.size == 0).then(|| Tree::new().root());
-        Self { tree: Tree::new(), wanted, root_there, first_lost: None, lines: 0, votes: Ok(Ring::default()), turns: Ok(Vec::new()) }
+        Self {
+            tree: Tree::new(),
+            wanted,
+            root_there,
+            first_lost: None,
+            lines: 0,
+            votes: Ok(Ring::default()),
+            turns: Ok(Vec::new()),
+        }
     }
 
     pub fn take(&mut self, line: &str) {
@@ -91,8 +99,9 @@ impl Recomputed {
             // The entries are those of the log; what they say of votes is its voters' to have signed.
             let votes =
                 self.votes.map_err(|fault| Failure::Log(format!("the log holds a vote that nobody cast: {fault}")))?;
-            let turns =
-                self.turns.map_err(|fault| Failure::Log(format!("the log's key was not turned as it says: {fault}")))?;
+            let turns = self
+                .turns
+                .map_err(|fault| Failure::Log(format!("the log's key was not turned as it says: {fault}")))?;
             return Ok(Sum { fits: size, beyond: self.lines - size, votes, turns });
         }
         let lost = self.first_lost.filter(|index| *index < size);

@@ -103,7 +103,9 @@ impl Verify {
             .await?;
             let sum = recomputed.finish()?;
             if sum.keys(&known)?.now() != keys.now() {
-                return Err(Failure::Log("the log's own turns of its key lead to another key than it is signed with".to_owned()));
+                return Err(Failure::Log(
+                    "the log's own turns of its key lead to another key than it is signed with".to_owned(),
+                ));
             }
             votes = Some(sum.votes);
         }

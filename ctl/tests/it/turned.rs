@@ -254,10 +254,8 @@ fn a_proof_is_checked_without_a_server_by_whoever_kept_the_turns() {
     (log.turn(), log.grow(3));
     let fake = log.clone().serve();
     let turns = home.path().join("turns.json");
-    let told = fake.run(
-        home.path(),
-        &["audit", "keys", "--out", turns.to_str().unwrap(), "--verifier", &log.verifier(0)],
-    );
+    let told =
+        fake.run(home.path(), &["audit", "keys", "--out", turns.to_str().unwrap(), "--verifier", &log.verifier(0)]);
     assert_eq!(told.code, 0, "{told:?}");
     assert!(told.stdout.contains(&log.verifier(1)) && told.stderr.contains("each key named the next"), "{told:?}");
     let (proof, entry) = (kept(home.path(), "p", &log.proof(2)), kept(home.path(), "p.entry", &log.lines[2]));
@@ -299,7 +297,8 @@ fn turns_the_key_that_was_looked_at() {
 fn asks_probes_for_another_key_and_looks_on_until_they_have_it() {
     let home = tempfile::tempdir().unwrap();
     let asked = Arc::new(Mutex::new(0));
-    let key = |name: &str, state: &str, why: Option<&str>| json!({ "probe": name, "name": name, "state": state, "why": why });
+    let key =
+        |name: &str, state: &str, why: Option<&str>| json!({ "probe": name, "name": name, "state": state, "why": why });
     let fake = Fake::start(move |request| match request.path.as_str() {
         "/api/v1/probes/web-1/rotate-key" => answer(200, key("web-1", "asked", None)),
         "/api/v1/probes/web-1/key" => {
@@ -311,7 +310,9 @@ fn asks_probes_for_another_key_and_looks_on_until_they_have_it() {
             let (away, settled) = (key("web-1", "asked", Some("the probe is away")), key("web-2", "settled", None));
             answer(200, json!({ "probes": if request.body.contains("none") { vec![] } else { vec![away, settled] } }))
         }
-        path if path.starts_with("/api/v1/fleet/keys") => answer(200, json!({ "probes": [key("web-1", "asked", None)] })),
+        path if path.starts_with("/api/v1/fleet/keys") => {
+            answer(200, json!({ "probes": [key("web-1", "asked", None)] }))
+        }
         path => problem(404, "not-found", path),
     });
     let one = fake.run(home.path(), &["probes", "rotate-key", "web-1", "-o", "json"]);
@@ -323,5 +324,8 @@ fn asks_probes_for_another_key_and_looks_on_until_they_have_it() {
     assert_eq!(fake.run(home.path(), &["probes", "rotate-key"]).code, 2);
     assert_eq!(fake.run(home.path(), &["probes", "rotate-key", "--all"]).code, 2, "nobody can be asked");
     assert_eq!(fake.run(home.path(), &["probes", "rotate-key", "--all", "--yes", "--wait", "0s"]).code, 0);
-    assert_eq!(fake.run(home.path(), &["probes", "keys", "--pending", "-o", "json"]).json()["probes"][0]["name"], "web-1");
+    assert_eq!(
+        fake.run(home.path(), &["probes", "keys", "--pending", "-o", "json"]).json()["probes"][0]["name"],
+        "web-1"
+    );
 }

@@ -20,7 +20,9 @@ pub enum CheckpointFault {
     Shape,
     #[error("the checkpoint is of the log `{found}`, not of `{wanted}`")]
     Origin { found: String, wanted: String },
-    #[error("the checkpoint of {size} entries is signed by a key of the log that signs other sizes: its key was turned")]
+    #[error(
+        "the checkpoint of {size} entries is signed by a key of the log that signs other sizes: its key was turned"
+    )]
     Turned { size: u64 },
 }
 

@@ -100,7 +100,10 @@ async fn a_command_that_runs_meanwhile_is_told_of_and_an_order_on_its_way_is_not
     let sealed = world.seal(&stale);
     link.say(&ToProbe::Command { sealed, next_chunk: 0 }).await;
     let said = link.hear_until(|message| matches!(message, ToServer::Refused { .. })).await;
-    assert!(matches!(said, ToServer::Refused { command, by: RefusedBy::Seal, .. } if command == stale.command), "{said:?}");
+    assert!(
+        matches!(said, ToServer::Refused { command, by: RefusedBy::Seal, .. } if command == stale.command),
+        "{said:?}"
+    );
     world.end().await;
 }
 

@@ -58,11 +58,15 @@ pub enum OpenFault {
     Size { size: u64, signed: u64 },
     #[error("the audit log's hashes do not lead to the root that its last checkpoint signs, at {size} entries")]
     Root { size: u64 },
-    #[error("the audit log's last checkpoint is not signed by this server's key, or is of another log; a database and its `log.key` belong together, in a backup too")]
+    #[error(
+        "the audit log's last checkpoint is not signed by this server's key, or is of another log; a database and its `log.key` belong together, in a backup too"
+    )]
     Checkpoint(#[from] CheckpointFault),
     #[error("the audit log is incomplete")]
     Incomplete(#[from] PlanFault),
-    #[error("the log's key was turned to `{wanted}`, which `log.key` does not have; put back the key file that belongs to this database")]
+    #[error(
+        "the log's key was turned to `{wanted}`, which `log.key` does not have; put back the key file that belongs to this database"
+    )]
     Key { wanted: String },
     #[error("the turn of the log's key in entry {0} is gone or is not the one that was hashed")]
     Lost(u64),

@@ -21,11 +21,7 @@ pub(super) struct Found {
 }
 
 /// A writing connection, and the log that the database holds.
-pub(super) async fn take_up(
-    db: &Db,
-    key_file: &KeyFile,
-    origin: &str,
-) -> Result<(SqliteConnection, Found), OpenFault> {
+pub(super) async fn take_up(db: &Db, key_file: &KeyFile, origin: &str) -> Result<(SqliteConnection, Found), OpenFault> {
     let signers = key_file.keys()?.into_iter().map(|key| Signer::new(origin, key).map(Arc::new));
     let signers: Vec<_> = signers.collect::<Result<_, _>>()?;
     let mut connection = db.connect_writer().await?;
@@ -67,10 +63,7 @@ pub(super) async fn read(connection: &mut SqliteConnection, signers: &[Arc<Signe
 }
 
 /// The keys that the log's turns lead through, and the one of `signers` that is the last of them.
-async fn keys(
-    connection: &mut SqliteConnection,
-    signers: &[Arc<Signer>],
-) -> Result<(Keys, Arc<Signer>), OpenFault> {
+async fn keys(connection: &mut SqliteConnection, signers: &[Arc<Signer>]) -> Result<(Keys, Arc<Signer>), OpenFault> {
     let mut turns = Vec::new();
     for entry in store::entries_of_kind(connection, TURNED).await? {
         let lost = || OpenFault::Lost(entry.index);

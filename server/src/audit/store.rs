@@ -177,10 +177,7 @@ pub(super) async fn size_before(connection: &mut SqliteConnection, at_ms: i64) -
 
 /// The note of the checkpoint of this size, where a group ended with it.
 pub(super) async fn checkpoint_at(connection: &mut SqliteConnection, size: u64) -> Result<Option<String>, Error> {
-    query_scalar("SELECT note FROM audit_checkpoint WHERE size = ?")
-        .bind(size as i64)
-        .fetch_optional(connection)
-        .await
+    query_scalar("SELECT note FROM audit_checkpoint WHERE size = ?").bind(size as i64).fetch_optional(connection).await
 }
 
 /// All entries of a kind, oldest first; for kinds that are few.

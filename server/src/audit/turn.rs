@@ -74,13 +74,7 @@ impl Ledger {
                 0 => None,
                 size => store::checkpoint_at(&mut reader, size).await?,
             };
-            found.push(LogKey {
-                verifier: span.verifier.clone(),
-                from: span.from,
-                until: span.until,
-                began,
-                cosigned,
-            });
+            found.push(LogKey { verifier: span.verifier.clone(), from: span.from, until: span.until, began, cosigned });
         }
         Ok(found)
     }

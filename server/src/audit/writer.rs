@@ -311,11 +311,8 @@ impl Writer {
 
     /// The turn is durable: from now on `next` signs.
     fn turned(&mut self, next: Arc<Signer>) {
-        let turn = Turn {
-            index: self.tree.size().saturating_sub(1),
-            old: self.signer.verifier(),
-            new: next.verifier(),
-        };
+        let turn =
+            Turn { index: self.tree.size().saturating_sub(1), old: self.signer.verifier(), new: next.verifier() };
         self.told.keys.send_modify(|keys| {
             if let Err(fault) = Arc::make_mut(keys).turn(&turn) {
                 tracing::error!(%fault, "the log's key was turned, and its keys do not show it until a restart");

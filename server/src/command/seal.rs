@@ -27,7 +27,9 @@ pub struct Keyring {
 pub enum KeyringFault {
     #[error("there is no probe `{0}`; it was removed, or never enrolled here")]
     Unknown(ProbeId),
-    #[error("none of the probe's keys is the one of `{0}`: it was turned, or the probe enrolled again; enroll this one anew")]
+    #[error(
+        "none of the probe's keys is the one of `{0}`: it was turned, or the probe enrolled again; enroll this one anew"
+    )]
     OtherKey(ProbeId),
     #[error(transparent)]
     Turn(#[from] TurnFault),

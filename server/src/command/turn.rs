@@ -11,7 +11,7 @@ use legator_protocol::{Exchange, KeyShare, ProbeId, ToProbe};
 use super::Road;
 use super::seal::{KeyringFault, Which};
 use crate::fault;
-use crate::fleet::{FleetFault, KeyTurn, Kept, Probe};
+use crate::fleet::{FleetFault, Kept, KeyTurn, Probe};
 use crate::identity::{ManageProbe, Permit};
 
 /// A turn that a probe was told of in its present session, and our half of the exchange.

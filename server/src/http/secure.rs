@@ -119,12 +119,11 @@ impl Handshakes {
         match tokio::time::timeout(HANDSHAKE, self.acceptor.accept(stream)).await {
             Ok(Ok(stream)) => Some(self.shown(stream, peer)),
             Ok(Err(fault)) => {
-                let of_client = fault.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>()).is_some_and(
-                    |fault| {
+                let of_client =
+                    fault.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>()).is_some_and(|fault| {
                         use rustls::Error::{InvalidCertRevocationList, InvalidCertificate, NoCertificatesPresented};
                         matches!(fault, InvalidCertificate(_) | InvalidCertRevocationList(_) | NoCertificatesPresented)
-                    },
-                );
+                    });
                 if of_client && self.refused.lets_through(Clock::system().now()) {
                     tracing::warn!(peer = %remote.0, why = %fault, "a client's certificate was refused");
                 }

@@ -64,19 +64,12 @@ pub struct Proved {
 /// Who is behind the hub.
 pub trait Switchboard: Send + Sync + 'static {
     /// Answers a probe's hello. `Err` is a code and a sentence for the probe.
-    fn greet(
-        &self,
-        text: &str,
-        hello: &Hello,
-    ) -> impl Future<Output = Result<Greeting, (&'static str, String)>> + Send;
+    fn greet(&self, text: &str, hello: &Hello)
+    -> impl Future<Output = Result<Greeting, (&'static str, String)>> + Send;
 
     /// The probe has proved itself, and said what it is.
-    fn opened(
-        &self,
-        probe: ProbeId,
-        ready: legator_protocol::Ready,
-        proved: Proved,
-    ) -> impl Future<Output = ()> + Send;
+    fn opened(&self, probe: ProbeId, ready: legator_protocol::Ready, proved: Proved)
+    -> impl Future<Output = ()> + Send;
 
     /// The probe says something.
     fn hear(&self, probe: ProbeId, message: ToServer) -> impl Future<Output = ()> + Send;

@@ -192,7 +192,8 @@ impl KeyText {
         let hash = Sha256::digest(secret).into();
         let (name, scopes, used) = (name.to_owned(), scopes.map(Arc::new), Arc::default());
         let certificate = None;
-        let key = Key { id, person, name, hash, created_at: now, expires_at, revoked_at: None, scopes, certificate, used };
+        let key =
+            Key { id, person, name, hash, created_at: now, expires_at, revoked_at: None, scopes, certificate, used };
         (Secret::new(text), key)
     }
 }

@@ -58,7 +58,9 @@ impl Identity {
         let Certified { person, name, uri, expires_at, scopes } = new;
         let found = self.find_within(permit.caller(), &person)?;
         if found.kind == Kind::User {
-            return Err(IdentityFault::Invalid("a certificate is a program's: make a service account for it".to_owned()));
+            return Err(IdentityFault::Invalid(
+                "a certificate is a program's: make a service account for it".to_owned(),
+            ));
         }
         if !is_uri(&uri) {
             return Err(IdentityFault::Invalid(

@@ -349,7 +349,8 @@ impl TimelineApi {
         };
         let proof = self.ledger.proof(entry.index).await?.map(|proof| proof.ticket.to_string()).unwrap_or_default();
         let (index, by) = (entry.index, entry.actor);
-        let turn = TurnOut { index, by, entry: entry.json.unwrap_or_default(), proof, note: cosigned.unwrap_or_default() };
+        let turn =
+            TurnOut { index, by, entry: entry.json.unwrap_or_default(), proof, note: cosigned.unwrap_or_default() };
         Ok(LogKeyOut { verifier, from, until, since, turn: Some(turn) })
     }
 

@@ -59,7 +59,10 @@ async fn the_key_is_turned_in_the_session_and_the_old_one_is_nothing_after() {
     assert_eq!(text(&ask(&admin, "web-1").await, "state"), "asked");
     let next = keep(&host, &mut link).await;
     assert_eq!(link.closed().await, "dropped", "it is to prove the new key");
-    assert_eq!(state(&admin, "web-1").await, ("kept".into(), "the probe is away; it goes on when it comes back".into()));
+    assert_eq!(
+        state(&admin, "web-1").await,
+        ("kept".into(), "the probe is away; it goes on when it comes back".into())
+    );
     // Either key opens a session until the new one is proved.
     session(&host, &[&host.key], &host.key).await.unwrap();
     assert_eq!(state(&admin, "web-1").await.0, "kept");

@@ -156,7 +156,11 @@ fn turns_follow_each_other_and_never_lead_back() {
     let (a, b, c) = (signer(1), signer(2), signer(3));
     let turn = |index, old, new| read(&entry(index, root_of(index as usize), old, new));
     let trusting = |turns: &[Turn]| Keys::trusting(&a.verifier(), turns);
-    assert_eq!(trusting(&[turn(3, &a, &b), turn(5, &a, &c)]), Err(TurnFault::Broken { index: 5 }), "from a key that went");
+    assert_eq!(
+        trusting(&[turn(3, &a, &b), turn(5, &a, &c)]),
+        Err(TurnFault::Broken { index: 5 }),
+        "from a key that went"
+    );
     assert_eq!(trusting(&[turn(3, &a, &b), turn(5, &b, &a)]), Err(TurnFault::Broken { index: 5 }), "back");
     assert_eq!(trusting(&[turn(5, &a, &b), turn(3, &b, &c)]), Err(TurnFault::Broken { index: 3 }), "out of order");
     assert_eq!(trusting(&[turn(3, &a, &a)]), Err(TurnFault::Broken { index: 3 }), "to itself");

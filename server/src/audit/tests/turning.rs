@@ -98,10 +98,7 @@ async fn a_turn_ends_its_group_and_nothing_of_those_beside_it_is_lost() {
 async fn of_two_who_looked_at_the_same_key_one_turns_it() {
     let (_folder, ledger) = fresh().await;
     let seen = ledger.verifier().to_string();
-    let (one, two) = tokio::join!(
-        ledger.turn_key(7, by_ana(), Some(&seen)),
-        ledger.turn_key(7, by_ana(), Some(&seen))
-    );
+    let (one, two) = tokio::join!(ledger.turn_key(7, by_ana(), Some(&seen)), ledger.turn_key(7, by_ana(), Some(&seen)));
     let refused = if one.is_ok() { two } else { one };
     assert!(matches!(refused, Err(LogKeyFault::Turning | LogKeyFault::Another(_))), "{refused:?}");
     let late = ledger.turn_key(7, by_ana(), Some(&seen)).await;
@@ -161,7 +158,8 @@ async fn while_the_log_cannot_be_written_its_key_is_not_turned_and_then_it_is() 
     fill(&ledger, 3).await;
     let old = ledger.verifier();
     let mut shell = shell(folder.path()).await;
-    run(&mut shell, "CREATE TRIGGER stuck BEFORE INSERT ON audit_checkpoint BEGIN SELECT RAISE(ABORT, 'stuck'); END").await;
+    run(&mut shell, "CREATE TRIGGER stuck BEFORE INSERT ON audit_checkpoint BEGIN SELECT RAISE(ABORT, 'stuck'); END")
+        .await;
     let refused = ledger.turn_key(7, by_ana(), None).await;
     assert!(matches!(refused, Err(LogKeyFault::Write(WriteFault::Unwritable(_)))), "{refused:?}");
     assert_eq!(ledger.verifier(), old);
