@@ -59,10 +59,8 @@ impl Keyring {
         let keys = self.keys(hello.probe).await?;
         // A probe that says nothing of its keys is of before and has one.
         let said = |key: &&ProbeKey| hello.keys.is_empty() || hello.keys.contains(&key.mark(hello.probe));
-        let key = match hello.keys.is_empty() {
-            true => Some(&keys.now),
-            false => keys.next.iter().chain([&keys.now]).find(said),
-        };
+        let next = keys.next.as_ref().filter(|_| !hello.keys.is_empty());
+        let key = next.into_iter().chain([&keys.now]).find(said);
         let key = key.ok_or(KeyringFault::OtherKey(hello.probe))?;
         let now = self.clock.now().max(0).cast_unsigned();
         let (welcome, sealer, opener) = greet(hello_text, hello, key, self.clock.secret(), now)?;

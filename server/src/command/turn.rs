@@ -21,10 +21,10 @@ pub(super) struct Offer {
 }
 
 impl Road {
-    /// Asks for the turn of a probe's key. A probe that is away is asked when it comes back.
-    pub async fn turn_key(&self, permit: Permit<ManageProbe>, probe: ProbeId) -> Result<Arc<Probe>, FleetFault> {
-        let asked = self.0.fleet.ask_turn(permit, probe).await?;
-        self.offer_key(probe);
+    /// Asks for the turn of probes' keys. A probe that is away is asked when it comes back.
+    pub async fn turn_keys(&self, asked: Vec<(Permit<ManageProbe>, ProbeId)>) -> Result<Vec<Arc<Probe>>, FleetFault> {
+        let asked = self.0.fleet.ask_turns(asked).await?;
+        asked.iter().for_each(|probe| self.offer_key(probe.id));
         Ok(asked)
     }
 

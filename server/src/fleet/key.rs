@@ -9,6 +9,9 @@ use super::{Fleet, FleetFault, Probe, store};
 use crate::audit::{Draft, WriteFault};
 use crate::identity::{ManageProbe, Permit};
 
+/// Turns that become durable together.
+const TOGETHER: usize = 500;
+
 /// A turn that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyTurn {
@@ -37,36 +40,46 @@ pub enum Kept {
 }
 
 impl Fleet {
-    /// Begins the turn of a probe's key, or gives the one that is under way.
-    pub async fn ask_turn(&self, permit: Permit<ManageProbe>, id: ProbeId) -> Result<Arc<Probe>, FleetFault> {
+    /// Begins the turn of the keys of these probes; one that is under way goes on as it is. What becomes of each, in their order.
+    pub async fn ask_turns(&self, asked: Vec<(Permit<ManageProbe>, ProbeId)>) -> Result<Vec<Arc<Probe>>, FleetFault> {
         let _changing = self.0.changing.lock().await;
-        let entry = self.entry(id)?;
-        let probe = entry.probe();
-        if probe.key_turn.is_some() {
-            return Ok(probe);
+        let mut fresh = Vec::new();
+        for (permit, id) in &asked {
+            let probe = self.entry(*id)?.probe();
+            if probe.key_turn.is_none() {
+                fresh.push((probe, self.new_turn(permit)));
+            }
         }
-        let by = permit.caller().person.name.clone();
-        let turn = KeyTurn {
+        for part in fresh.chunks(TOGETHER) {
+            let rows = part.to_vec();
+            self.write(move |batch| {
+                Box::pin(async move {
+                    for (probe, turn) in &rows {
+                        store::ask_turn(batch.connection().await?, probe.id, turn).await?;
+                        let draft = Draft::new("probe.key_asked", turn.by.clone(), probe.name.clone());
+                        let draft = draft.probe(probe.id).tenant(&probe.tenant);
+                        batch.entry(draft.body(serde_json::json!({ "turn": turn.id })))?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+            for (probe, turn) in part {
+                let probe = self.entry(probe.id)?.change(|probe| probe.key_turn = Some(turn.clone()));
+                self.publish(&probe, "probe.key_asked", serde_json::Value::Null);
+            }
+        }
+        asked.iter().map(|(_, id)| Ok(self.entry(*id)?.probe())).collect()
+    }
+
+    fn new_turn(&self, permit: &Permit<ManageProbe>) -> KeyTurn {
+        KeyTurn {
             id: hex::encode(&self.0.clock.secret()[..8]),
-            by: by.clone(),
+            by: permit.caller().person.name.clone(),
             asked_at: self.0.clock.now(),
             kept: false,
             trouble: None,
-        };
-        let draft = Draft::new("probe.key_asked", by, probe.name.clone()).probe(id).tenant(&probe.tenant);
-        let draft = draft.body(serde_json::json!({ "turn": turn.id }));
-        let row = turn.clone();
-        self.write(move |batch| {
-            Box::pin(async move {
-                store::ask_turn(batch.connection().await?, id, &row).await?;
-                batch.entry(draft)?;
-                Ok(())
-            })
-        })
-        .await?;
-        let probe = entry.change(|probe| probe.key_turn = Some(turn));
-        self.publish(&probe, "probe.key_asked", serde_json::Value::Null);
-        Ok(probe)
+        }
     }
 
     /// Keeps the next key beside the one of now, if it belongs to the turn that is under way.

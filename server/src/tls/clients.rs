@@ -83,7 +83,7 @@ impl Clients {
         if !self.required {
             builder = builder.allow_unauthenticated();
         }
-        Ok(builder.build().map_err(|fault| unusable(&fault))?)
+        builder.build().map_err(|fault| unusable(&fault))
     }
 }
 

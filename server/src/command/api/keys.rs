@@ -72,8 +72,9 @@ impl ProbeKeysApi {
     async fn rotate(&self, caller: Authenticated, id: Path<String>) -> Result<Json<ProbeKeyOut>, Problem> {
         let probe = self.fleet.find(&caller.0.reach, &id.0)?;
         let permit = self.identity.permit::<ManageProbe>(&caller.0, probe.resource(self.status(probe.id))).await?;
-        let probe = self.road.turn_key(permit, probe.id).await?;
-        Ok(Json(self.out(&probe)))
+        let asked = self.road.turn_keys(vec![(permit, probe.id)]).await?;
+        let asked = asked.first().ok_or_else(|| Problem::not_found("probe", &id.0))?;
+        Ok(Json(self.out(asked)))
     }
 
     /// How the keys of probes stand, those first whose turn is under way.
@@ -105,17 +106,16 @@ impl ProbeKeysApi {
             KeysOf { tag: None, all: true } => crate::fleet::Filter::default(),
             _ => return Err(Problem::new("invalid", "say either `tag` or `all`")),
         };
-        let mut probes = Vec::new();
+        let mut asked = Vec::new();
         for (probe, standing) in self.fleet.list(&caller.0.reach, &filter) {
             let resource = probe.resource(standing.status);
             if !self.identity.may::<ManageProbe>(&caller.0, resource.clone()) {
                 continue;
             }
-            let permit = self.identity.permit::<ManageProbe>(&caller.0, resource).await?;
-            let probe = self.road.turn_key(permit, probe.id).await?;
-            probes.push(self.out(&probe));
+            asked.push((self.identity.permit::<ManageProbe>(&caller.0, resource).await?, probe.id));
         }
-        Ok(Json(counted(probes)))
+        let asked = self.road.turn_keys(asked).await?;
+        Ok(Json(counted(asked.iter().map(|probe| self.out(probe)).collect())))
     }
 }
 
