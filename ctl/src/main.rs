@@ -36,6 +36,7 @@ mod sse;
 mod status;
 mod tenants;
 mod tokens;
+mod turning;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ mod key;
 mod lint;
 mod loaded;
 mod mutants;
-mod progress;
+pub mod progress;
 mod publish;
 mod replay;
 mod shadow;

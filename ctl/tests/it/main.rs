@@ -24,3 +24,5 @@ mod rules;
 mod running;
 #[cfg(test)]
 mod signing_in;
+#[cfg(test)]
+mod turned;

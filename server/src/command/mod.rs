@@ -25,8 +25,9 @@ mod stages;
 mod store;
 mod tap;
 mod timeline;
+mod turn;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -84,6 +85,8 @@ struct Inner {
     bundle: watch::Receiver<Arc<Bundle>>,
     open: Mutex<OpenCommands>,
     tap: Tap,
+    /// Turns of probes' keys that were offered in sessions that are open.
+    offers: Mutex<HashMap<legator_protocol::ProbeId, turn::Offer>>,
     /// Idempotency keys whose first request is still on its way into the database.
     answering: Mutex<HashSet<(String, String)>>,
 }
@@ -142,6 +145,7 @@ impl Road {
         let Needs { clock, db, ledger, events, metrics, identity, fleet, approvals, capacity, hub, vault, bundle } =
             needs;
         let keyring = Keyring::new(clock.clone(), fleet.clone(), vault);
+        let offers = Mutex::default();
         let (open, answering, tap) = (Mutex::default(), Mutex::default(), Tap::default());
         let inner = Inner {
             clock,
@@ -159,6 +163,7 @@ impl Road {
             open,
             tap,
             answering,
+            offers,
         };
         let road = Self(Arc::new(inner));
         road.take_up().await?;

@@ -28,6 +28,8 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (54, "audit_tenants", include_str!("../../migrations/0054_audit_tenants.sql")),
     (55, "asked", include_str!("../../migrations/0055_asked.sql")),
     (56, "shadow_of", include_str!("../../migrations/0056_shadow_of.sql")),
+    (60, "probe_keys", include_str!("../../migrations/0060_probe_keys.sql")),
+    (61, "certificates", include_str!("../../migrations/0061_certificates.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

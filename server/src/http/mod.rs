@@ -5,6 +5,7 @@ mod house;
 mod listen;
 mod pack;
 mod rotation;
+mod secure;
 mod shape;
 mod socket;
 mod stream;
@@ -23,6 +24,7 @@ use crate::approvals::api::arranged::ArrangedApi;
 use crate::approvals::api::glass::GlassApi;
 use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
+use crate::command::api::keys::ProbeKeysApi;
 use crate::fleet::api::FleetApi;
 use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
@@ -42,6 +44,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
     let App { identity, fleet, policy, capacity, approvals, road, replays, ledger, events, metrics, .. } = app.clone();
     (
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
+        ProbeKeysApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         (
             ApprovalsApi { approvals: approvals.clone(), identity: identity.clone() },
@@ -126,6 +129,7 @@ pub fn endpoint(app: &App) -> BoxEndpoint<'static> {
         .nest("/", service)
         .around(ui::pages)
         .around(shape::shape)
+        .with(AddData::new(app.cards.clone()))
         .with(AddData::new(app.identity.clone()))
         .with(AddData::new(app.clone()))
         .into_endpoint()

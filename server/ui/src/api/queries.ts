@@ -89,6 +89,7 @@ export const q = {
   totp: () => queryOptions({ queryKey: ['totp'], queryFn: () => get(http.GET('/api/v1/auth/totp')) }),
   keys: () => queryOptions({ queryKey: ['keys'], queryFn: () => get(http.GET('/api/v1/auth/keys')) }),
   checkpoint: () => queryOptions({ queryKey: ['audit', 'checkpoint'], queryFn: () => get(http.GET('/api/v1/audit/checkpoint')) }),
+  logKeys: () => queryOptions({ queryKey: ['audit', 'keys'], queryFn: () => get(http.GET('/api/v1/audit/keys')) }),
   entry: (index: number) => queryOptions({ queryKey: ['entry', index], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/audit/entries/{index}', { params: { path: { index } } })) }),
   proof: (index: number) => queryOptions({ queryKey: ['audit', 'proof', index], queryFn: () => get(http.GET('/api/v1/audit/entries/{index}/proof', { params: { path: { index } } })) }),
   entries: (filter: AuditFilter) => ({

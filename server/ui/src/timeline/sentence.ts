@@ -26,6 +26,7 @@ export function sentence(entry: Entry): { text: string; tone: Tone } {
       const choice = word(body?.choice) || word(body?.decision);
       return { text: `${by} ${choice === 'deny' ? 'denied' : choice === 'approve' ? 'approved' : 'voted on'} a request${line ? `: “${line}”` : ''}`, tone: choice === 'deny' ? 'bad' : 'ok' };
     }
+    case 'log-key.turned': return { text: `${by} turned the key of the log; both keys signed`, tone: 'act' };
     case 'access.refused': return { text: `${by} may not ${spaced(on)}`, tone: 'bad' };
     default: {
       const [noun = '', verb = ''] = entry.kind.split('.');
