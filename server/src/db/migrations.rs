@@ -26,6 +26,7 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (52, "command_tenants", include_str!("../../migrations/0052_command_tenants.sql")),
     (53, "approval_tenants", include_str!("../../migrations/0053_approval_tenants.sql")),
     (54, "audit_tenants", include_str!("../../migrations/0054_audit_tenants.sql")),
+    (70, "passkey_votes", include_str!("../../migrations/0070_passkey_votes.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -20,6 +20,7 @@ pub use self::listen::{Bound, ListenFault, bind, serve};
 use crate::app::App;
 use crate::approvals::api::ApprovalsApi;
 use crate::approvals::api::arranged::ArrangedApi;
+use crate::approvals::api::keys::VoteKeysApi;
 use crate::approvals::api::glass::GlassApi;
 use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
@@ -45,6 +46,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         (
             ApprovalsApi { approvals: approvals.clone(), identity: identity.clone() },
             ArrangedApi { approvals: approvals.clone(), identity: identity.clone() },
+            VoteKeysApi { approvals: approvals.clone(), identity: identity.clone() },
             GlassApi { approvals, identity: identity.clone() },
             GrantsApi { ahead: app.ahead() },
         ),

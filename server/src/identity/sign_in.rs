@@ -6,10 +6,10 @@ use std::sync::Arc;
 use legator_protocol::{SessionId, UserId};
 
 use super::directory::{Credentials, Directory, Totp};
-use super::passkey::proof::{Place, Proof, ProofFault};
+use super::passkey::proof::{Place, Proof};
 use super::session::SessionText;
 use super::throttle::Wait;
-use super::{Caller, Credential, Identity, IdentityFault, Kind, Person, Session, Visitor, name, store, totp};
+use super::{Caller, Credential, Identity, IdentityFault, Kind, Person, Session, Visitor, name, passkey, store, totp};
 use crate::audit::Draft;
 use crate::vault::Secret;
 
@@ -50,7 +50,7 @@ pub(super) enum Used {
 
 impl Used {
     /// What is kept once it was used.
-    fn after(&self, mut credentials: Credentials, at: i64) -> Credentials {
+    pub(super) fn after(&self, mut credentials: Credentials, at: i64) -> Credentials {
         match self {
             Self::Step(step) => credentials.totp = credentials.totp.map(|totp| Totp { step: *step, ..totp }),
             Self::Passkey { id, counter } => {
@@ -198,7 +198,7 @@ impl Identity {
             Factor::Code(code) => code,
             Factor::Passkey(proof, place) => {
                 let shown = self.prove_passkey(credentials, proof, place);
-                return Ok(shown.map(|(used, _)| used).map_err(ProofFault::why));
+                return Ok(shown.map(|(used, _)| used).map_err(passkey::why));
             }
         };
         let step = match credentials.app() {

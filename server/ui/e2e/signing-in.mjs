@@ -1,5 +1,6 @@
 // Signing in otherwise than by a password alone: a passkey in Chromium's own authenticator, and a program's code.
 // Never: run against the other stories' server. Passkeys want a host with a name, so this one is plain HTTP on localhost.
+import { signedVotes } from './signed-votes.mjs';
 import { axe, holds, story } from './teller.mjs';
 
 const WORD = 'a long enough sentence';
@@ -72,5 +73,6 @@ export async function signingIn({ browser, world, shot }) {
     await shot(page, 'account-qr');
   }, page);
 
+  await signedVotes({ page, chrome, authenticatorId, server, shot });
   await page.context().close();
 }
