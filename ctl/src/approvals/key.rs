@@ -131,7 +131,8 @@ async fn enroll(server: &Server, name: &str, screen: Screen) -> Result<Exit, Fai
         screen.data(&field::shown(&made, "id"));
         let secret = path.display();
         if made["waits"] == true {
-            screen.note(&format!("the key waits until another one of yours vouches for it; the secret is in `{secret}`"));
+            screen
+                .note(&format!("the key waits until another one of yours vouches for it; the secret is in `{secret}`"));
             screen.note("where that key is, or in the browser in your account:");
             screen.note(&format!("  legatorctl approvals key vouch {}", field::shown(&made, "id")));
         } else {

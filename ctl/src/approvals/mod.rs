@@ -186,8 +186,7 @@ impl Vote {
         match key::mine(server)?.filter(|_| !self.unsigned) {
             Some(key) => vote["signature"] = key.signature(&request, verb, reason, other.as_deref())?,
             None if request["signature_required"] == true => {
-                let help =
-                    "policy asks for a signed vote; `legatorctl approvals key enroll` makes a key on this machine, and in the browser a passkey signs";
+                let help = "policy asks for a signed vote; `legatorctl approvals key enroll` makes a key on this machine, and in the browser a passkey signs";
                 return Err(Failure::Usage(help.to_owned()));
             }
             None => {}

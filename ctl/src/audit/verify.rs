@@ -168,7 +168,8 @@ async fn consistent(server: &Server, key: &Verifier, older: &Checkpoint, newest:
 
 pub fn say_votes(screen: Screen, votes: &Ring) {
     if votes.good > 0 {
-        let by = if votes.by_passkey > 0 { format!(", {} of them with a passkey", votes.by_passkey) } else { String::new() };
+        let by =
+            if votes.by_passkey > 0 { format!(", {} of them with a passkey", votes.by_passkey) } else { String::new() };
         screen.data(&format!("{}{} signed votes are what their voters signed{by}", word("ok"), votes.good));
     }
     if votes.unknown > 0 {

@@ -79,10 +79,7 @@ pub(super) mod tests {
         let unreadable = check(&public, "a text", &assertion, "é");
         assert_eq!(unreadable, Err(SignatureFault::Passkey(ProofFault::Malformed)));
         let nothing = Assertion { client_data: String::new(), ..assertion.clone() };
-        assert_eq!(
-            check(&public, "a text", &nothing, &signature),
-            Err(SignatureFault::Passkey(ProofFault::Malformed))
-        );
+        assert_eq!(check(&public, "a text", &nothing, &signature), Err(SignatureFault::Passkey(ProofFault::Malformed)));
         let strange = check(&STANDARD.encode([0xa0]), "a text", &assertion, &signature);
         assert_eq!(strange, Err(SignatureFault::Passkey(ProofFault::Kind)));
     }

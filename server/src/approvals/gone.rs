@@ -36,9 +36,10 @@ impl Approvals {
 
     async fn revoke_gone(&self, identity: &Identity, key: &VoteKey) -> Result<(), ApprovalFault> {
         let home = identity.person(&key.person).map(|person| person.home()).unwrap_or_default();
-        let draft = Draft::new("vote-key.revoked", "server", key.id.to_string()).tenant(&home).body(serde_json::json!({
-            "person": key.person, "public_key": key.public_key, "why": "its passkey is gone",
-        }));
+        let draft =
+            Draft::new("vote-key.revoked", "server", key.id.to_string()).tenant(&home).body(serde_json::json!({
+                "person": key.person, "public_key": key.public_key, "why": "its passkey is gone",
+            }));
         self.revoke(key, draft).await
     }
 }

@@ -78,7 +78,8 @@ impl Approvals {
                 return Err(ApprovalFault::BadSignature("the key is of another kind than the signature"));
             }
         };
-        let signed = SignedBy { key, algorithm, public_key, at_ms, nonce: nonce.clone(), signature, passkey: assertion };
+        let signed =
+            SignedBy { key, algorithm, public_key, at_ms, nonce: nonce.clone(), signature, passkey: assertion };
         // As whoever checks the log will do it: what they would refuse does not get into it.
         signed.check(&statement)?;
         Ok(signed)

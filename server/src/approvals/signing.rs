@@ -237,9 +237,7 @@ impl Approvals {
     /// Ends a key of one's own. What it signed stays signed.
     pub async fn revoke_vote_key(&self, permit: Permit<EnrollVoteKey>, id: VoteKeyId) -> Result<(), ApprovalFault> {
         let person = Arc::clone(&permit.caller().person);
-        let mine = |key: &&VoteKey| {
-            key.id == id && key.person == person.id.to_string() && key.revoked_at.is_none()
-        };
+        let mine = |key: &&VoteKey| key.id == id && key.person == person.id.to_string() && key.revoked_at.is_none();
         let key = self.0.keys.lock().iter().find(mine).cloned().ok_or(ApprovalFault::NoKey(id))?;
         let draft = Draft::new("vote-key.revoked", person.name.clone(), id.to_string())
             .tenant(&person.home())

@@ -27,6 +27,7 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (53, "approval_tenants", include_str!("../../migrations/0053_approval_tenants.sql")),
     (54, "audit_tenants", include_str!("../../migrations/0054_audit_tenants.sql")),
     (70, "passkey_votes", include_str!("../../migrations/0070_passkey_votes.sql")),
+    (71, "provider_grants", include_str!("../../migrations/0071_provider_grants.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

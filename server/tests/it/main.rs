@@ -41,6 +41,7 @@ mod identity_sessions;
 mod mutual_tls;
 #[cfg(test)]
 mod oidc;
+mod oidc_grants;
 #[cfg(test)]
 mod oidc_provider;
 #[cfg(test)]

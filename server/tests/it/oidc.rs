@@ -49,8 +49,12 @@ impl Traveller {
     }
 
     pub async fn me(&self) -> testkit::Answer {
+        self.get("/api/v1/me").await
+    }
+
+    pub async fn get(&self, path: &str) -> testkit::Answer {
         let session = self.cookies.iter().find(|(name, _)| name == "legator");
-        let mut request = self.stranger.request(Method::GET, "/api/v1/me");
+        let mut request = self.stranger.request(Method::GET, path);
         if let Some((name, value)) = session {
             request = request.header("cookie", format!("{name}={value}"));
         }

@@ -231,7 +231,8 @@ fn token(inner: Data<&Arc<Inner>>, request: &poem::Request, Form(form): Form<Vec
 /// The token, with what the twist makes of it.
 fn lie(inner: &Inner, twist: Twist, nonce: &str) -> String {
     let now = now_s(inner);
-    let mut claims = json!({ "iss": *inner.issuer.lock(), "aud": "legator", "sub": "u-1", "nonce": nonce,
+    let sub = inner.person.lock()["sub"].clone();
+    let mut claims = json!({ "iss": *inner.issuer.lock(), "aud": "legator", "sub": sub, "nonce": nonce,
                              "iat": now, "exp": now + 300 });
     if let Some(amr) = inner.person.lock().get("amr") {
         claims["amr"] = amr.clone();

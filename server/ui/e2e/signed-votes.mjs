@@ -6,18 +6,18 @@ import { until } from './world.mjs';
 const REASON = 'the certificate was renewed';
 
 export async function signedVotes({ page, chrome, authenticatorId, server, shot }) {
-  const held = async (line) => (await server.ask('POST', '/api/v1/probes/prod-1/command', { argv: line.split(' '), reason: 'new certificate' })).approval;
+  const held = async (line) => (await server.ask('POST', '/api/v1/probes/voted-1/command', { argv: line.split(' '), reason: 'new certificate' })).approval;
   const bar = page.getByRole('form', { name: 'Approve' });
   const write = async (request) => {
     await page.goto(`/approvals/${request}`);
     await page.getByRole('button', { name: /^Approve/ }).click();
     await bar.getByLabel('Why is this right to run?').fill(REASON);
   };
-  const confirm = () => bar.getByRole('button', { name: 'Approve and run on prod-1' }).click();
+  const confirm = () => bar.getByRole('button', { name: 'Approve and run on voted-1' }).click();
   const present = (enabled) => chrome.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
 
   await story('signed votes: a passkey signs votes once its owner says so', async () => {
-    await server.enroll('prod-1', ['prod']);
+    await server.enroll('voted-1', ['prod']);
     await page.goto('/account');
     await page.getByRole('button', { name: 'Let this laptop sign my votes' }).click();
     const asked = page.getByRole('dialog', { name: 'Votes signed by this laptop' });
@@ -83,8 +83,8 @@ export async function signedVotes({ page, chrome, authenticatorId, server, shot 
   }, page);
 
   await story('signed votes: where policy wants a signature, an unanswered passkey offers no way round it', async () => {
-    await server.enroll('critical-1', ['critical']);
-    const { approval } = await server.ask('POST', '/api/v1/probes/critical-1/command', { argv: ['touch', '/var/tmp/must'], reason: 'new certificate' });
+    await server.enroll('asked-1', ['critical']);
+    const { approval } = await server.ask('POST', '/api/v1/probes/asked-1/command', { argv: ['touch', '/var/tmp/must'], reason: 'new certificate' });
     same((await server.ask('GET', `/api/v1/approvals/${approval}`)).state, 'pending', 'the request');
     await page.goto(`/approvals/${approval}`);
     await page.getByRole('button', { name: /^Approve/ }).click();

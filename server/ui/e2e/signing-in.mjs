@@ -27,7 +27,7 @@ export async function signingIn({ browser, world, shot }) {
     await page.getByText('They are shown this once').waitFor();
     await page.getByRole('button', { name: 'I have kept them' }).click();
     await page.getByText('A passkey is asked for').waitFor();
-    await page.getByRole('cell', { name: 'this laptop' }).waitFor();
+    await page.getByRole('cell', { name: 'Take this laptop away' }).waitFor();
     await axe(page);
     await shot(page, 'account-passkeys');
     const { credentials } = await chrome.send('WebAuthn.getCredentials', { authenticatorId });

@@ -106,8 +106,8 @@ impl VoteKeysApi {
         let permit = self.identity.permit::<EnrollVoteKey>(&caller.0, Resource::control_plane()).await?;
         let VoteKeyIn { name, algorithm, public_key, proof, vouched } = body.0;
         let algorithm = Algorithm::read(&algorithm).filter(|algorithm| *algorithm == Algorithm::Ed25519);
-        let algorithm = algorithm
-            .ok_or_else(|| Problem::new("vote-signature", "the algorithm of a key for votes is `ed25519`"))?;
+        let algorithm =
+            algorithm.ok_or_else(|| Problem::new("vote-signature", "the algorithm of a key for votes is `ed25519`"))?;
         let new = NewVoteKey { name, algorithm, public_key, proof, vouched };
         let key = self.approvals.enroll_key(&self.identity, permit, new).await?;
         Ok(VoteKeyEnrolled::Enrolled(Json(key_out(&caller.0, key))))

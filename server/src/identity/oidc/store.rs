@@ -46,7 +46,7 @@ pub async fn drop_provider(connection: &mut SqliteConnection, id: &str) -> Resul
     Ok(())
 }
 
-const OUTSIDE: &str = "SELECT issuer, subject, person, roles, groups, linked_at, last_at FROM identity_outside";
+const OUTSIDE: &str = "SELECT issuer, subject, person, roles, groups, linked_at, last_at, grants FROM identity_outside";
 
 pub async fn outside(db: &Db, issuer: &str, subject: &str) -> Result<Option<Outside>, DbFault> {
     let statement = format!("{OUTSIDE} WHERE issuer = ? AND subject = ?");
@@ -63,9 +63,9 @@ pub async fn outside_of(db: &Db, person: UserId) -> Result<Vec<Outside>, DbFault
 /// Keeps who somebody is outside. Whose it is does not change by this: another person's stays theirs.
 pub async fn put_outside(connection: &mut SqliteConnection, one: &Outside) -> Result<bool, DbFault> {
     let put = sqlx::query(
-        "INSERT INTO identity_outside (issuer, subject, person, roles, groups, linked_at, last_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (issuer, subject) \
-         DO UPDATE SET roles = ?4, groups = ?5, last_at = ?7 WHERE person = ?3",
+        "INSERT INTO identity_outside (issuer, subject, person, roles, groups, linked_at, last_at, grants) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (issuer, subject) \
+         DO UPDATE SET roles = ?4, groups = ?5, last_at = ?7, grants = ?8 WHERE person = ?3",
     );
     let put = put
         .bind(&one.issuer)
@@ -74,7 +74,8 @@ pub async fn put_outside(connection: &mut SqliteConnection, one: &Outside) -> Re
         .bind(words(&one.roles))
         .bind(words(&one.groups))
         .bind(one.linked_at)
-        .bind(one.last_at);
+        .bind(one.last_at)
+        .bind(words(&one.grants));
     Ok(put.execute(connection).await?.rows_affected() == 1)
 }
 
@@ -128,6 +129,7 @@ fn read(row: &SqliteRow) -> Result<Outside, DbFault> {
         groups: DbFault::column("identity_outside.groups", serde_json::from_str(row.try_get(4)?))?,
         linked_at: row.try_get(5)?,
         last_at: row.try_get(6)?,
+        grants: DbFault::column("identity_outside.grants", serde_json::from_str(row.try_get(7)?))?,
     })
 }
 

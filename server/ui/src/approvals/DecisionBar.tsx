@@ -11,7 +11,7 @@ import { Button, Kbd } from '../kit/controls';
 import { approvalState, Glyph, State } from '../kit/glyph';
 import { Prose } from '../kit/inert';
 import { useKeys } from '../kit/keys';
-import { Asking, Stopped, WillSign } from './Signing';
+import { Asking, Stopped, WillSign } from './AskPasskey';
 import { begin, myKeys, type Signature, signing, signVote, type Stop, stopOf } from './signing';
 
 const SHORTEST = 8;

@@ -14,7 +14,7 @@ import { hasPasskeys, make, wavedAway } from './passkey';
 import { ForVotes, VoteKeys } from './VoteKeys';
 
 type Passkey = { id: string; name: string; public_key: string; created_at: string; last_used_at?: string };
-type Connection = { issuer: string; subject: string; roles: string[]; groups: string[]; connected_at: string; last_used_at?: string };
+type Connection = { issuer: string; subject: string; roles: string[]; groups: string[]; grants: string[]; connected_at: string; last_used_at?: string };
 type Offer = { id: string; name: string };
 
 const again = () => { for (const key of ['passkeys', 'totp', 'me', 'sessions', 'vote-keys']) void client.invalidateQueries({ queryKey: [key] }); };
@@ -81,7 +81,7 @@ export function Connections({ offers }: { offers: Offer[] }) {
       {(page) => (
         <>
           {page.connections.length > 0 && <Table caption="Connections" head={['Provider', 'You there', 'Gives', 'Last used', '']} keys={page.connections.map((one) => `${one.issuer} ${one.subject}`)}
-            rows={page.connections.map((one): ReactNode[] => [<code key="i" className="break-all">{one.issuer}</code>, <code key="s" className="break-all">{one.subject}</code>, [...one.roles, ...one.groups].join(', ') || 'nothing', one.last_used_at ? <Time key="l" at={one.last_used_at} /> : 'never', <Button key="x" size="s" look="bad" onClick={() => void cut(one)}>Disconnect</Button>])} />}
+            rows={page.connections.map((one): ReactNode[] => [<code key="i" className="break-all">{one.issuer}</code>, <code key="s" className="break-all">{one.subject}</code>, [...one.roles, ...one.groups, ...one.grants].join(', ') || 'nothing', one.last_used_at ? <Time key="l" at={one.last_used_at} /> : 'never', <Button key="x" size="s" look="bad" onClick={() => void cut(one)}>Disconnect</Button>])} />}
           <div className="mt-3 flex flex-wrap gap-2">
             {offers.map((offer) => <a key={offer.id} className={buttonClass()} href={`/api/v1/auth/oidc/${encodeURIComponent(offer.id)}/start?connect=true&next=/account`}>Connect with {offer.name}</a>)}
           </div>

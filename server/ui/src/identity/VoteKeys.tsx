@@ -80,7 +80,7 @@ export function VoteKeys({ person }: { person: string }) {
   };
   return (
     <div className="mt-5">
-      <h3 className="font-medium">Keys that sign my votes</h3>
+      <h3 className="mb-2 font-medium">Keys that sign my votes</h3>
       <Table caption="Keys for votes" head={['Name', 'Kind', 'Since', 'State', '']} keys={mine.map((key) => key.id)}
         rows={mine.map((key): ReactNode[] => [
           key.name, key.passkey ? 'passkey' : 'key of a machine', <Time key="c" at={key.created_at} />,
