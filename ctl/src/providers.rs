@@ -115,6 +115,8 @@ impl Providers {
                 screen.either(&set, || {
                     screen.data(&field::shown(&set, "id"));
                     screen.note("`legatorctl providers check` says whether it answers");
+                    let out = format!("{}/api/v1/auth/oidc/{id}/backchannel-logout", server.address());
+                    screen.note(&format!("it tells of signing out there at {}", crate::clean::line(&out)));
                 });
             }
             Some(Verb::Check { id }) => {

@@ -22,3 +22,5 @@ mod rules;
 mod running;
 #[cfg(test)]
 mod signing_in;
+#[cfg(test)]
+mod voting;

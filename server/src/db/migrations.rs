@@ -28,6 +28,7 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (54, "audit_tenants", include_str!("../../migrations/0054_audit_tenants.sql")),
     (70, "passkey_votes", include_str!("../../migrations/0070_passkey_votes.sql")),
     (71, "provider_grants", include_str!("../../migrations/0071_provider_grants.sql")),
+    (72, "provider_logout", include_str!("../../migrations/0072_provider_logout.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

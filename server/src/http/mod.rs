@@ -28,6 +28,7 @@ use crate::fleet::api::FleetApi;
 use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
 use crate::identity::api::devices::DevicesApi;
+use crate::identity::api::logout::LogoutApi;
 use crate::identity::api::passkeys::PasskeysApi;
 use crate::identity::api::providers::ProvidersApi;
 use crate::identity::api::rights::RightsApi;
@@ -66,6 +67,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         (
             SessionsApi(identity.clone()),
             ProvidersApi(identity.clone()),
+            LogoutApi(identity.clone()),
             PasskeysApi(identity.clone()),
             DevicesApi(identity.clone()),
             IdentityApi(identity.clone()),

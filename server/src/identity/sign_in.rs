@@ -9,7 +9,9 @@ use super::directory::{Credentials, Directory, Totp};
 use super::passkey::proof::{Place, Proof};
 use super::session::SessionText;
 use super::throttle::Wait;
-use super::{Caller, Credential, Identity, IdentityFault, Kind, Person, Session, Visitor, name, passkey, store, totp};
+use super::{
+    Caller, Credential, Identity, IdentityFault, Kind, Person, Session, Visitor, name, oidc, passkey, store, totp,
+};
 use crate::audit::Draft;
 use crate::vault::Secret;
 
@@ -300,6 +302,8 @@ impl Identity {
         // A new id is no new lease.
         session.expires_at = old.expires_at;
         let session = Arc::new(session);
+        // Who came by a provider still did.
+        let came = self.came_along(own, session.id).await?;
         let ended = if change.ends_others { self.sessions_of(id) } else { vec![own] };
         let draft = Draft::new(change.kind, caller.person.name.clone(), id.to_string()).tenant(&caller.person.home());
         let draft = draft.body(serde_json::json!({
@@ -323,6 +327,9 @@ impl Identity {
                     }
                     store::end_sessions(connection, &gone).await?;
                     store::insert_session(connection, &row).await?;
+                    if let Some(came) = &came {
+                        oidc::store::put_session(connection, row.id, came).await?;
+                    }
                     batch.entry(draft)?;
                     Ok(())
                 })

@@ -32,6 +32,7 @@ const OPEN: &[&str] = &[
     "begin_device_sign_in",
     "challenge_passkey",
     "choose_password",
+    "end_provider_sessions",
     "finish_provider_sign_in",
     "get_auth_state",
     "get_health",

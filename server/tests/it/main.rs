@@ -42,6 +42,7 @@ mod mutual_tls;
 #[cfg(test)]
 mod oidc;
 mod oidc_grants;
+mod oidc_logout;
 #[cfg(test)]
 mod oidc_provider;
 #[cfg(test)]

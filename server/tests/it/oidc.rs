@@ -70,7 +70,7 @@ fn described(provider: &Provider) -> Value {
     })
 }
 
-async fn with_provider(world: &World) -> Provider {
+pub async fn with_provider(world: &World) -> Provider {
     let provider = Provider::start().await;
     world.admin().put("/api/v1/auth/providers/corp", described(&provider)).await.ok();
     provider

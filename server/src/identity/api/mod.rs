@@ -1,6 +1,7 @@
 //! The room's API: people and keys here, sessions in `sessions.rs`, roles and groups in `rights.rs`.
 
 pub mod devices;
+pub mod logout;
 pub mod passkeys;
 pub mod providers;
 pub mod rights;

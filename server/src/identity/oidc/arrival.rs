@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use legator_protocol::{SessionId, UserId};
 
+use super::logout::{self, Came};
 use super::provider::Provider;
 use super::token::Claims;
 use super::{OutsideFault, store};
@@ -115,7 +116,14 @@ impl Identity {
         let link = Outside { roles, groups, grants, last_at: Some(at), ..link };
         let sealed = self.0.vault.seal(&self.0.clock, &id_token_label(session.id), id_token.as_bytes());
         let sealed = sealed.map_err(IdentityFault::Vault)?;
-        let (row, gone, person, word) = (Arc::clone(&session), ended.clone(), after.clone(), provider.id.clone());
+        let came = Came {
+            provider: provider.id.clone(),
+            issuer: settings.issuer.clone(),
+            subject: claims.subject.clone(),
+            sid: logout::sid(&claims.all),
+            id_token: sealed,
+        };
+        let (row, gone, person) = (Arc::clone(&session), ended.clone(), after.clone());
         self.0
             .ledger
             .attempt(at, move |batch| {
@@ -130,7 +138,7 @@ impl Identity {
                     }
                     crate::identity::store::end_sessions(connection, &gone).await?;
                     crate::identity::store::insert_session(connection, &row).await?;
-                    store::put_session(connection, row.id, &word, &sealed).await?;
+                    store::put_session(connection, row.id, &came).await?;
                     for draft in drafts {
                         batch.entry(draft)?;
                     }

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::arrival::Outside;
+use super::logout::Came;
 use super::provider::Settings;
 use crate::db::{Db, DbFault};
 
@@ -85,22 +86,51 @@ pub async fn drop_outside(connection: &mut SqliteConnection, one: &Outside) -> R
     Ok(())
 }
 
-pub async fn put_session(
-    connection: &mut SqliteConnection,
-    session: SessionId,
-    provider: &str,
-    id_token: &[u8],
-) -> Result<(), DbFault> {
-    let put = sqlx::query("INSERT INTO identity_outside_session (session, provider, id_token) VALUES (?, ?, ?)");
-    put.bind(session.to_string()).bind(provider).bind(id_token).execute(connection).await?;
+pub async fn put_session(connection: &mut SqliteConnection, session: SessionId, came: &Came) -> Result<(), DbFault> {
+    let put = sqlx::query(
+        "INSERT INTO identity_outside_session (session, provider, id_token, issuer, subject, sid) \
+         VALUES (?, ?, ?, ?, ?, ?)",
+    );
+    let put = put.bind(session.to_string()).bind(&came.provider).bind(&came.id_token);
+    put.bind(&came.issuer).bind(&came.subject).bind(&came.sid).execute(connection).await?;
     Ok(())
 }
 
-/// The provider and the sealed token that a session came by.
-pub async fn session(db: &Db, session: SessionId) -> Result<Option<(String, Vec<u8>)>, DbFault> {
-    let found = sqlx::query("SELECT provider, id_token FROM identity_outside_session WHERE session = ?");
+/// What a session came by.
+pub async fn session(db: &Db, session: SessionId) -> Result<Option<Came>, DbFault> {
+    let found = sqlx::query(
+        "SELECT session, provider, issuer, subject, sid, id_token FROM identity_outside_session WHERE session = ?",
+    );
     let row = found.bind(session.to_string()).fetch_optional(db.reads()).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    row.as_ref().map(|row| came(row).map(|(_, came)| came)).transpose()
+}
+
+/// Sessions that came by a provider and may be this person's there, or have this name there.
+pub async fn came_by(
+    db: &Db,
+    provider: &str,
+    subject: Option<&str>,
+    sid: Option<&str>,
+) -> Result<Vec<(SessionId, Came)>, DbFault> {
+    let found = sqlx::query(
+        "SELECT session, provider, issuer, subject, sid, id_token FROM identity_outside_session \
+         WHERE provider = ? AND (subject IS NULL OR subject = ? OR sid = ?)",
+    );
+    found.bind(provider).bind(subject).bind(sid).fetch_all(db.reads()).await?.iter().map(came).collect()
+}
+
+/// Keeps that a logout token came, and forgets those that are too old to come again. Whether it is the first time.
+pub async fn note_logout(
+    connection: &mut SqliteConnection,
+    issuer: &str,
+    jti: &str,
+    until: i64,
+    now: i64,
+) -> Result<bool, DbFault> {
+    let old = sqlx::query("DELETE FROM identity_logout WHERE until < ?");
+    old.bind(now).execute(&mut *connection).await?;
+    let put = sqlx::query("INSERT INTO identity_logout (issuer, jti, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+    Ok(put.bind(issuer).bind(jti).bind(until).execute(connection).await?.rows_affected() == 1)
 }
 
 /// The sealed token of every session that came by a provider.
@@ -117,6 +147,19 @@ pub async fn reseal_session(connection: &mut SqliteConnection, id: SessionId, se
     let update = sqlx::query("UPDATE identity_outside_session SET id_token = ? WHERE session = ?");
     update.bind(sealed).bind(id.to_string()).execute(connection).await?;
     Ok(())
+}
+
+fn came(row: &SqliteRow) -> Result<(SessionId, Came), DbFault> {
+    let id: &str = row.try_get(0)?;
+    let word = |at: usize| row.try_get::<Option<String>, _>(at).map(Option::unwrap_or_default);
+    let came = Came {
+        provider: row.try_get(1)?,
+        issuer: word(2)?,
+        subject: word(3)?,
+        sid: row.try_get(4)?,
+        id_token: row.try_get(5)?,
+    };
+    Ok((DbFault::column("identity_outside_session.session", id.parse())?, came))
 }
 
 fn read(row: &SqliteRow) -> Result<Outside, DbFault> {

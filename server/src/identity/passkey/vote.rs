@@ -32,8 +32,9 @@ impl Passkey {
 impl Identity {
     /// Whether somebody has this passkey now.
     pub fn has_passkey(&self, person: &str, word: &str) -> bool {
-        let Ok(id) = BASE64.decode(word) else { return false };
-        self.0.directory.load().passkey(&id).is_some_and(|(owner, _)| owner.to_string() == person)
+        let (Ok(id), Ok(person)) = (BASE64.decode(word), person.parse()) else { return false };
+        let directory = self.0.directory.load();
+        directory.credentials(person).is_some_and(|all| all.passkeys.iter().any(|passkey| passkey.id == id))
     }
 
     /// The caller's own passkey of this id.

@@ -52,7 +52,7 @@ function Adding({ onDone }: { onDone: () => void }) {
   };
   return (
     <form className="space-y-4 p-5" aria-label="Add a provider" onSubmit={(event) => void submit(event)}>
-      <p>Register Legator there as a confidential web client that is sent back to <code className="break-all">{window.location.origin}/api/v1/auth/oidc/callback</code></p>
+      <p>Register Legator there as a confidential web client that is sent back to <code className="break-all">{window.location.origin}/api/v1/auth/oidc/callback</code>, and, where it knows of back-channel logout, that it tells <code className="break-all">{window.location.origin}/api/v1/auth/oidc/{id || 'corp'}/backchannel-logout</code></p>
       <Field label="Word in addresses" mono required pattern="[a-z0-9][a-z0-9\-]*" maxLength={32} value={id} onChange={(e) => setId(e.target.value)} hint="Small letters, digits, dashes: corp." />
       <Field label="Name" required maxLength={64} value={said.name} onChange={set('name')} hint="What the button says." />
       <Field label="Issuer" mono type="url" required value={said.issuer} onChange={set('issuer')} hint="Exactly as the provider writes it." />
