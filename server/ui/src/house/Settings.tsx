@@ -10,6 +10,7 @@ import { Loaded } from '../kit/states';
 import { type Clock, setClock, useClock } from '../kit/time';
 import { flipTheme } from '../shell/bar';
 import { KeySwitch } from '../shell/Shortcuts';
+import { LogKeys } from './LogKeys';
 
 export default function Settings() {
   const may = useMay();
@@ -37,9 +38,10 @@ export default function Settings() {
       {head.data && (
         <Section id="log" title="The log’s head" aside={<CopyButton text={head.data.note} what="checkpoint" label="Copy the checkpoint" />}>
           <p className="mb-3 max-w-prose text-text2">Keep a copy elsewhere. Held against a later one it shows whether the log was cut or rewritten: <code>legatorctl audit verify</code>.</p>
-          <Facts rows={[['Entries', head.data.size.toLocaleString('en')], ['Root', <code key="r" className="break-all">{head.data.root}</code>], ['Key', <code key="k" className="break-all">{head.data.verifier}</code>]]} />
+          <Facts rows={[['Entries', head.data.size.toLocaleString('en')], ['Root', <code key="r" className="break-all">{head.data.root}</code>]]} />
         </Section>
       )}
+      <LogKeys />
     </Page>
   );
 }

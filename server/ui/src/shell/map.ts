@@ -16,7 +16,8 @@ export const MAP: readonly Place[] = [
 ];
 
 /** Pages inside of pages, for the palette. */
-export const INNER: readonly { to: '/policies/changes' | '/policies/cases' | '/policies/replays' | '/policies/shadow' | '/policies/history'; label: string; needs: string }[] = [
+export const INNER: readonly { to: '/asked' | '/policies/changes' | '/policies/cases' | '/policies/replays' | '/policies/shadow' | '/policies/history'; label: string; needs: string }[] = [
+  { to: '/asked', label: 'what was asked of the API', needs: 'readAudit' },
   { to: '/policies/changes', label: 'the draft and what it changes', needs: 'publishBundle' },
   { to: '/policies/cases', label: 'the cases of the policies', needs: 'viewPolicies' },
   { to: '/policies/replays', label: 'replays of the last days', needs: 'readAudit' },
