@@ -96,14 +96,14 @@ impl Batch {
     }
 
     /// Adds the entry in which the key of the log names the next one. It has to be the group's last: see the writer.
-    pub(super) fn turn_key(&mut self, draft: Draft, next: Signer) -> Result<(), WriteFault> {
+    pub(super) fn turn_key(&mut self, draft: Draft, next: Signer) -> Result<u64, WriteFault> {
         let Some(signer) = &self.signer else { return Err(WriteFault::Closed) };
         let mut tree = self.base.clone();
         self.leaves.iter().for_each(|leaf| tree.append(*leaf, |_, _| {}));
         let body = Turn::body(tree.size(), tree.root(), signer, &next);
-        self.entry(draft.body(body))?;
+        let index = self.entry(draft.body(body))?;
         self.turned = Some(Arc::new(next));
-        Ok(())
+        Ok(index)
     }
 
     /// The key that signs from now on, if this group turns it.

@@ -5,7 +5,7 @@
 //! entry decides which of the two is the log's; the file follows the log.
 //! Never: two turns at once, or a log without a key that can go on with it.
 
-use legator_engine::tlog::{Signer, Verifier};
+use legator_engine::tlog::{Checkpoint, Signer, Verifier};
 
 use super::fault::{LogKeyFault, ReadFault};
 use super::key_file::KeyFile;
@@ -26,7 +26,7 @@ pub struct LogKey {
 }
 
 impl Ledger {
-    /// Turns the key. `draft` says who does it; `expect` is the key that they looked at, if they say.
+    /// Turns the key, and gives the head that both keys signed. `draft` says who does it; `expect` is the key that they looked at, if they say.
     pub async fn turn_key(&self, at_ms: i64, draft: Draft, expect: Option<&str>) -> Result<Head, LogKeyFault> {
         let file = self.key_file.try_lock().map_err(|_| LogKeyFault::Turning)?;
         self.settle(&file).await?;
@@ -36,14 +36,21 @@ impl Ledger {
         }
         let next = Signer::new(now.name(), file.prepare(now.key())?)?;
         fault::point("log-key.prepared");
-        self.write(at_ms, move |batch| Box::pin(async move { batch.turn_key(draft, next) })).await?;
+        let index = self.write(at_ms, move |batch| Box::pin(async move { batch.turn_key(draft, next) })).await?;
         fault::point("log-key.recorded");
         // The turn has happened. A file that cannot be written now follows later.
         if let Err(fault) = self.settle(&file).await {
             tracing::error!(%fault, "the log's old key could not be destroyed; it is tried again");
         }
         fault::point("log-key.settled");
-        Ok(self.head())
+        Ok(self.cosigned(index + 1, at_ms).await.unwrap_or_else(|| self.head()))
+    }
+
+    /// The head of this size, at which the key was turned. Others may have written since.
+    async fn cosigned(&self, size: u64, at_ms: i64) -> Option<Head> {
+        let note = store::checkpoint_at(&mut *self.reader().await.ok()?, size).await.ok()??;
+        let root = Checkpoint::read_unverified(&note).ok()?.root;
+        Some(Head { size, root, note: note.into(), verifier: self.verifier().to_string().into(), at_ms })
     }
 
     /// Lets the file follow the log, where a turn was broken off.
