@@ -43,6 +43,8 @@ pub struct App {
     pub road: Road,
     pub replays: Replays,
     pub rotation: Rotation,
+    /// The options that it was started with.
+    pub config: Arc<Config>,
     strangers: Arc<Trickle>,
 }
 
@@ -160,6 +162,7 @@ impl App {
             road,
             replays,
             rotation,
+            config: Arc::new(config.clone()),
             strangers: Arc::default(),
         };
         app.start();

@@ -68,6 +68,9 @@ pub struct ApprovalOut {
     /// In whose place the caller may vote too, by name.
     #[oai(skip_serializing_if_is_empty)]
     stands_in_for: Vec<String>,
+    /// Who may vote and has not, by name; only where one request is asked for.
+    #[oai(skip_serializing_if_is_empty)]
+    may_vote: Vec<String>,
     /// When more people heard of it, because too few had answered.
     #[oai(skip_serializing_if_is_none)]
     escalated_at: Option<DateTime<Utc>>,
@@ -252,6 +255,7 @@ impl ApprovalsApi {
         self.identity.permit::<ViewApprovals>(&caller.0, request.resource()).await?;
         self.approvals.looked(&request, &caller.0.person);
         let mut out = self.out(&caller.0, &request);
+        out.may_vote = self.may_vote(&caller.0, &request);
         let withdrawn = self.approvals.withdrawn(request.id).await?.into_iter();
         out.withdrawn = withdrawn
             .map(|(vote, withdrawn_at, why)| WithdrawnVote {
@@ -342,6 +346,17 @@ impl ApprovalsApi {
         Context { vote: Some(Came { enrolled, signed }), ..caller.context() }
     }
 
+    /// Who may vote on this and has not, of those whom the caller may know of.
+    fn may_vote(&self, caller: &Caller, request: &Request) -> Vec<String> {
+        if request.state != RequestState::Pending {
+            return Vec::new();
+        }
+        let known = |person: &Person| person.reach.only().is_none_or(|home| caller.reach.has(home));
+        let open = |person: &Person| request.is_within(&person.reach) && !request.heard(&person.id.to_string());
+        let may = self.identity.who_may::<DecideApproval>(&request.resource());
+        may.iter().filter(|person| known(person) && open(person)).map(|person| person.name.clone()).collect()
+    }
+
     /// Who hands on their votes to the caller and may vote on this.
     fn stands_in_for(&self, caller: &Caller, request: &Request) -> Vec<String> {
         let made = self.approvals.stands_in_for(&caller.person.id.to_string()).into_iter();
@@ -393,6 +408,7 @@ impl ApprovalsApi {
             reason_required: asked.reason_required,
             signature_required,
             stands_in_for: if why_not.is_none() { self.stands_in_for(caller, request) } else { Vec::new() },
+            may_vote: Vec::new(),
             escalated_at: request.escalated_at.map(at),
             escalate_to: asked.escalate_to.iter().cloned().collect(),
             can_decide: why_not.is_none(),

@@ -9,6 +9,7 @@ import { Button, Kbd } from '../kit/controls';
 import { approvalState, Glyph, State } from '../kit/glyph';
 import { Prose } from '../kit/inert';
 import { useKeys } from '../kit/keys';
+import { StandsFor } from './StandsFor';
 
 const SHORTEST = 8;
 const draftKey = (id: string) => `legator-vote-${id}`;
@@ -34,6 +35,8 @@ export function DecisionBar({ request }: { request: Approval }) {
   const [intent, setIntent] = useState<'approve' | 'deny'>();
   // A reason survives a reload, and a session that ends.
   const [reason, setReason] = useState(() => sessionStorage.getItem(draftKey(request.id)) ?? '');
+  // In whose place: nobody's but one's own, until something else is chosen.
+  const [standsFor, setStandsFor] = useState('');
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<unknown>();
   // The digest of what was on the screen when the reason was begun, not of what has come since.
@@ -53,7 +56,7 @@ export function DecisionBar({ request }: { request: Approval }) {
     return (
       <div className="flex flex-wrap items-center gap-3 px-4 py-3 md:px-6">
         <State tone={tone}><span className="font-medium">{word}</span></State><span className="text-text2">This request is closed.</span>
-        {request.command && <Link to="/commands/$id" params={{ id: request.command }} className="ml-auto underline decoration-edge underline-offset-2">What became of the command</Link>}
+        {request.command && <Link to="/commands/$id" params={{ id: request.command }} className="ms-auto underline decoration-edge underline-offset-2">What became of the command</Link>}
         {reason && intent && <p className="w-full text-meta text-text2">What you had written: {reason}</p>}
       </div>
     );
@@ -80,7 +83,7 @@ export function DecisionBar({ request }: { request: Approval }) {
     setBusy(true);
     setFault(undefined);
     try {
-      const after = await get(http.POST('/api/v1/approvals/{id}/decide', { params: { path: { id: request.id } }, body: { decision: intent, reason, digest: looked.current } }));
+      const after = await get(http.POST('/api/v1/approvals/{id}/decide', { params: { path: { id: request.id } }, body: { decision: intent, reason, digest: looked.current, ...(standsFor ? { stands_for: standsFor } : {}) } }));
       sessionStorage.removeItem(draftKey(request.id));
       setReason('');
       setIntent(undefined);
@@ -115,6 +118,7 @@ export function DecisionBar({ request }: { request: Approval }) {
           if (e.key === 'Enter' && (e.metaKey || e.ctrlKey)) e.currentTarget.form?.requestSubmit();
         }}
         className="mt-1.5 w-full rounded-m border border-edge bg-bg px-3 py-2 max-md:text-lead" />
+      <StandsFor names={request.stands_in_for} value={standsFor} onChange={setStandsFor} />
       {failure && <p role="alert" className="mt-1 flex items-start gap-2 text-bad"><Glyph tone="bad" className="mt-1" /><span>{failure.title}. <Prose>{failure.detail}</Prose> <Prose>{failure.help}</Prose></span></p>}
       {stale && <p className="mt-1 flex items-center gap-2"><Glyph tone="warn" />The request changed while you were reading. <Button size="s" onClick={() => { looked.current = request.digest; setFault(undefined); }}>I have read it again</Button></p>}
       <div className="mt-2 flex flex-wrap items-center gap-2">
