@@ -18,7 +18,7 @@ pub use self::held::reconcile_grants;
 use crate::approvals::{About, ApprovalFault, Approvals, Asked, Grant, GrantState, Request, RequestState, Subject};
 use crate::clock::Clock;
 use crate::fleet::{Fleet, FleetFault, Probe as Host};
-use crate::identity::{Caller, GrantAhead, Identity, IdentityFault, Judged, Kind, Permit};
+use crate::identity::{Caller, GrantAhead, Identity, IdentityFault, Judged, Kind, Permit, ViewFleet};
 use crate::tenant::Reach;
 
 /// The longest that something is agreed to for.
@@ -179,14 +179,19 @@ impl Ahead {
         Ok(Preview { hosts: self.hosts_of(caller, &about)?, policy, line, approvals, why: decision.rationale.summary })
     }
 
-    /// The hosts that it would be for now, of those that both the caller and whom it is for reach.
+    /// The hosts that it would be for now, of those that the caller may see and whom it is for reaches.
     fn hosts_of(&self, caller: &Caller, about: &About) -> Result<Vec<Arc<Host>>, GrantFault> {
+        let sees = |host: &Arc<Host>| {
+            let status = self.fleet.standing(host.id).status;
+            self.identity.may::<ViewFleet>(caller, host.resource(status))
+        };
         if about.place_kind == "Probe" {
-            return Ok(vec![self.fleet.find(&caller.reach, &about.place)?]);
+            let host = self.fleet.find(&caller.reach, &about.place)?;
+            return Ok(Some(host).filter(sees).into_iter().collect());
         }
         let theirs = self.identity.person(&about.principal).map(|person| person.reach.clone());
         let reach = theirs.map_or_else(|| caller.reach.clone(), |theirs| caller.reach.and(&theirs));
-        Ok(self.fleet.tagged(&reach, &about.place))
+        Ok(self.fleet.tagged(&reach, &about.place).into_iter().filter(sees).collect())
     }
 
     fn check(&self, wish: &Wish) -> Result<(), GrantFault> {

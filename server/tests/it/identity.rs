@@ -78,7 +78,7 @@ pub fn body(operation: &str) -> Value {
         "withdraw_vote" => json!({}),
         "delegate_votes" => json!({ "to": "nobody", "until": "2100-01-01T00:00:00Z" }),
         "enroll_vote_key" => json!({ "name": "x", "algorithm": "none", "public_key": "", "proof": "" }),
-        "ask_for_grant" => {
+        "ask_for_grant" | "preview_grant" => {
             json!({ "tag": "web", "level": "remediate", "programs": ["true"], "for_s": 60, "reason": "x" })
         }
         "revoke_grant" => json!({ "reason": "" }),

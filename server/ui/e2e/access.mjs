@@ -214,11 +214,11 @@ export async function tenants({ ana, ben, b, w, shot }) {
     await ben.waitForURL((url) => !url.search.includes('tenant'));
     // Granted, and bound to a tag of it.
     await ana.goto('/access/people/ben');
-    await ana.getByLabel('Tenant').selectOption('blue');
+    await ana.getByRole('combobox', { name: 'Tenant' }).selectOption('blue');
     await ana.getByRole('button', { name: 'Give it' }).click();
     await ana.getByText('Reaches: blue.').waitFor();
     await ana.getByLabel('Grant', { exact: true }).selectOption('scope');
-    await ana.getByLabel('Tag').fill('web');
+    await ana.getByRole('textbox', { name: 'Tag' }).fill('web');
     await ana.getByRole('button', { name: 'Give it' }).click();
     await ana.getByText('Reaches: blue; of these, only hosts tagged web').waitFor();
     await everywhere(ana, shot, 'grants');

@@ -68,7 +68,6 @@ export async function quality({ ana, b, w, shot }) {
       await page.goto(path);
       await settled(page);
       await page.locator('[data-live=live]').waitFor();
-      await page.waitForLoadState('networkidle').catch(() => undefined);
       // The pointer is on a list, as it is where somebody reads.
       await page.mouse.move(500, 400);
       await page.evaluate(() => { window.__shifts.length = 0; });

@@ -247,7 +247,7 @@ try {
     await shot(phone, 'approval-390-decide');
     await phone.getByRole('button', { name: /Approve and run/ }).click();
     await phone.getByText('This request is closed.').waitFor();
-    for (const path of ['/overview', '/fleet', '/fleet?probe=web-1', '/approvals?show=all', '/commands', '/policies', '/policies?file=policies/guardrails.cedar', '/policies/changes', '/policies/cases', '/policies/replays', replay ?? '/policies', '/policies/shadow', '/policies/history', '/policies/history/active', '/fleet?q=tag:web&run=matching', '/account', request]) {
+    for (const path of ['/overview', '/fleet', '/fleet?probe=web-1', '/approvals?show=all', '/commands', '/policies', '/policies?file=policies/guardrails.cedar', '/policies/changes', '/policies/cases', '/policies/replays', replay ?? '/policies', '/policies/shadow', '/policies/history', '/policies/history/active', '/fleet?q=tag:web&run=matching', '/account', '/access', '/access/people/ben', '/approvals/ahead/new', '/approvals/figures', request]) {
       await phone.goto(path);
       await phone.locator('h1, h2').first().waitFor({ state: 'attached' });
       const over = await phone.evaluate(() => {

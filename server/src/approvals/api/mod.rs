@@ -254,8 +254,7 @@ impl ApprovalsApi {
         let request = self.find(&caller.0, &id.0).await?;
         self.identity.permit::<ViewApprovals>(&caller.0, request.resource()).await?;
         self.approvals.looked(&request, &caller.0.person);
-        let mut out = self.out(&caller.0, &request);
-        out.may_vote = self.may_vote(&caller.0, &request);
+        let mut out = self.one(&caller.0, &request);
         let withdrawn = self.approvals.withdrawn(request.id).await?.into_iter();
         out.withdrawn = withdrawn
             .map(|(vote, withdrawn_at, why)| WithdrawnVote {
@@ -309,7 +308,7 @@ impl ApprovalsApi {
         }
         let ballot = Ballot { choice, reason: body.reason, digest: body.digest, stands_for: other, signed };
         let after = self.approvals.vote(permit, request.id, ballot).await?;
-        Ok(Json(self.out(caller, &after)))
+        Ok(Json(self.one(caller, &after)))
     }
 
     /// Takes the caller's vote back, while the request is open. They may vote again.
@@ -325,7 +324,7 @@ impl ApprovalsApi {
         let context = self.came(&caller.0, true);
         let permit = self.identity.permit_in::<DecideApproval>(&caller.0, request.resource(), context).await?;
         let after = self.approvals.withdraw(permit, request.id, body.0.reason).await?;
-        Ok(Json(self.out(&caller.0, &after)))
+        Ok(Json(self.one(&caller.0, &after)))
     }
 }
 
@@ -370,6 +369,11 @@ impl ApprovalsApi {
                     .is_none()
         };
         people.filter(speaks).map(|other| other.name.clone()).collect()
+    }
+
+    /// One request by itself, with what a list of many does not say.
+    fn one(&self, caller: &Caller, request: &Request) -> ApprovalOut {
+        ApprovalOut { may_vote: self.may_vote(caller, request), ..self.out(caller, request) }
     }
 
     fn out(&self, caller: &Caller, request: &Request) -> ApprovalOut {

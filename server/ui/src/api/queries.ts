@@ -37,7 +37,7 @@ export const q = {
     queryKey: ['health'], refetchInterval: 30_000,
     queryFn: async () => (await http.GET('/healthz').then((a) => a.data ?? (a.error as never))) as { status: string; problems: string[]; probes_connected: number },
   }),
-  findings: () => queryOptions({ queryKey: ['health', 'findings'], retry: false, queryFn: () => get(http.GET('/api/v1/server/findings')) }),
+  doctor: () => queryOptions({ queryKey: ['health', 'findings'], retry: false, queryFn: () => get(http.GET('/api/v1/server/findings')) }),
   fleet: () => queryOptions({ queryKey: ['fleet', 'index'], queryFn: ({ signal }) => fleetIndex(signal), refetchInterval: 60_000, placeholderData: keepPreviousData }),
   summary: () => queryOptions({ queryKey: ['fleet', 'summary'], queryFn: () => get(http.GET('/api/v1/fleet/summary')) }),
   probe: (id: string) => queryOptions({ queryKey: ['fleet', 'probe', id], refetchInterval: 30_000, queryFn: () => get(http.GET('/api/v1/probes/{id}', { params: { path: { id } } })) }),

@@ -12,6 +12,6 @@ export const within = (path: string, of = tenant) => (of ? `${path}${path.includ
 /** The same page, or another, looking at one tenant or at all. */
 export function looking(at: string | undefined, path = globalThis.location?.pathname ?? '/'): string {
   // What was open belongs to the tenant before: an id in the address would be unknown in the next.
-  const page = path.replace(/^(\/(?:approvals|commands|activity|access\/people))\/[^/]+$/, '$1');
+  const page = path.replace(/^\/access\/people\/.*$/, '/access').replace(/\/(?:[a-z]+_\w+|\d+)$/, '');
   return at ? `${page}?tenant=${encodeURIComponent(at)}` : page;
 }

@@ -77,7 +77,7 @@ export default function Queue() {
             const n = value === 'mine' ? mine : value === 'pending' ? pending : undefined;
             return (
               <Link key={value} to={detail ? '/approvals/$id' : '/approvals'} params={{ id: id ?? '' }} search={{ show: value }} aria-current={show === value ? 'true' : undefined}
-                className="rounded-m px-2.5 py-1 text-text2 hover:bg-s2 aria-[current]:bg-s3 aria-[current]:text-text">{label}{n !== undefined && <span className="ms-1.5 text-meta">{n}</span>}</Link>
+                className="rounded-m px-2.5 py-1 text-text2 hover:bg-s2 aria-[current]:bg-s3 aria-[current]:text-text">{label}{n !== undefined && <span className="mx-1.5 text-meta">{n}</span>}</Link>
             );
           })}
         </div>

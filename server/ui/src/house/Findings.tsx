@@ -7,7 +7,7 @@ import { Section } from '../kit/panes';
 import { Loaded } from '../kit/states';
 
 export function Findings() {
-  const findings = useQuery(q.findings());
+  const findings = useQuery(q.doctor());
   return (
     <Section id="findings" title="Is it safe?" aside={<>As <code>legator doctor</code> says it</>}>
       <Loaded query={findings} what="what doctor finds" rows={2}>{(page) => page.findings.length === 0 ? <State tone="ok">Nothing is unsafe, and there is nothing to advise</State> : (

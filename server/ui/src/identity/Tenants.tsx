@@ -66,7 +66,7 @@ export default function Tenants() {
         <Loaded query={tenants} what="the tenants" rows={2}>{(page) => page.tenants.length === 0 ? <Empty title="You reach no tenant">Somebody who makes tenants can grant you one.</Empty> : (
           <>
             <Table caption="Tenants" head={['Tenant', 'Called', 'Organization', 'Since', ...(users.data ? ['Who reaches it'] : []), '']} keys={page.tenants.map((one) => one.name)} rows={page.tenants.map((one) => [
-              <code key="n" className="font-semibold">{one.name}</code>, one.title ? <Told key="t">{one.title}</Told> : '—', one.org ? <code key="o">{one.org}</code> : '—', <Time key="s" at={one.created_at} />,
+              <code key="n" className="font-semibold">{one.name}</code>, one.title ? <Told key="t">{one.title}</Told> : '—', one.org ? <code key="o">{one.org}</code> : '—', new Date(one.created_at).getTime() > 0 ? <Time key="s" at={one.created_at} /> : 'from the first start',
               ...(users.data ? [<Who key="w" of={one} people={users.data.users} />] : []),
               <span key="x" className="flex flex-wrap items-center gap-2">{!alone && one.name !== looked && <a href={looking(one.name, '/overview')} aria-label={`Look at ${one.name} alone`} className="inline-flex min-h-6 items-center underline decoration-edge underline-offset-2">Look at it alone</a>}{may('manageTenants') && <Button size="s" aria-label={`Change ${one.name}`} onClick={() => setOpen(one)}>Change</Button>}</span>])} />
             {alone && <p className="mt-4 max-w-prose text-text2">With one tenant alone nobody is bound to anything. With the next one that is made, whoever has no grants keeps <code>default</code> alone; give <code>org:house</code> to who replays decisions or exports the log.</p>}

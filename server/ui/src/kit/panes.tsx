@@ -69,7 +69,7 @@ export function Tabs({ value, onChange, items, label }: { value: string; onChang
         {items.map((tab) => (
           <RTabs.Trigger key={tab.id} value={tab.id}
             className="-mb-px shrink-0 border-b-2 border-transparent px-2.5 py-2 text-text2 hover:text-text data-[state=active]:border-accent data-[state=active]:text-text">
-            {tab.label}{tab.count !== undefined && <span className="ms-1.5 text-meta text-text3">{tab.count}</span>}
+            {tab.label}{tab.count !== undefined && <span className="mx-1.5 text-meta text-text3">{tab.count}</span>}
           </RTabs.Trigger>
         ))}
       </RTabs.List>

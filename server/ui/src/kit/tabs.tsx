@@ -13,7 +13,7 @@ export function TabLinks({ label, items }: { label: string; items: Inner[] }) {
     <nav ref={bar} aria-label={label} className="shrink-0 overflow-x-auto border-b hair bg-s1 px-2 md:px-4">
       <ul className="flex gap-1">{items.map(({ to, label: text, n, said, exact }) => (
         <li key={to} className="shrink-0"><Link to={to as '/overview'} activeOptions={{ exact: exact === true, includeSearch: false }}
-          className="-mb-px block border-b-2 border-transparent px-2.5 py-2 text-text2 hover:text-text aria-[current]:border-accent aria-[current]:text-text max-md:py-3">{text}{n ? <span className="ms-1.5 rounded-full bg-accent-solid px-1.5 text-meta font-semibold text-on-accent">{n}{said && <span className="sr-only"> {said}</span>}</span> : null}</Link></li>
+          className="-mb-px block border-b-2 border-transparent px-2.5 py-2 text-text2 hover:text-text aria-[current]:border-accent aria-[current]:text-text max-md:py-3">{text}{n ? <span className="mx-1.5 rounded-full bg-accent-solid px-1.5 text-meta font-semibold text-on-accent">{n}{said && <span className="sr-only"> {said}</span>}</span> : null}</Link></li>
       ))}</ul>
     </nav>
   );

@@ -49,7 +49,10 @@ export function Shell() {
   const me = useQuery({ ...q.me(), enabled: !lapsed });
   const tenants = useQuery({ ...q.tenants(), enabled: may('viewFleet') });
   // A tenant beyond somebody's reach is as unknown as none.
-  const nowhere = tenant !== undefined && me.isError && failureOf(me.error).status === 404;
+  const lost = useRef(false);
+  if (me.isError && failureOf(me.error).status === 404) lost.current = true;
+  if (me.data) lost.current = false;
+  const nowhere = tenant !== undefined && lost.current;
   const here = MAP.find((place) => path.startsWith(place.to));
   const places = MAP.filter((place) => !place.needs || may(place.needs));
   useEffect(() => { document.title = `${here?.label ?? (path === '/account' ? 'Account' : 'Legator')}${mine ? ` (${mine})` : ''} · Legator`; }, [here, mine, path]);
