@@ -17,6 +17,11 @@ async fn agree(world: &World, voters: &[&Person], grant: &Value) {
         voter.vote(text(grant, "approval"), "approve").await.is(200);
     }
     world.entry("grant.agreed", |entry| entry["subject"] == grant["id"]).await;
+    // The log is first; what decides follows it, and closes the request when it has.
+    let path = format!("/api/v1/approvals/{}", text(grant, "approval"));
+    while world.admin().get(&path).await.is(200)["state"] == "pending" {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

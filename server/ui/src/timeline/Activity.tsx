@@ -32,7 +32,7 @@ function Row({ entry, current, keep }: { entry: Entry; current: boolean; keep: A
       <Link to="/activity/$index" params={{ index: String(entry.index) }} search={keep} aria-current={current ? 'true' : undefined}
         className="grid grid-cols-[auto_minmax(0,1fr)] items-baseline gap-x-2.5 border-b hair px-4 py-2 hover:bg-s2 aria-[current]:bg-s3 aria-[current]:mark">
         <Glyph tone={tone} /><span className="truncate"><Told>{text}</Told></span>
-        <span /><span className="flex gap-3 text-meta whitespace-nowrap text-text2"><span className="max-w-40 truncate">{/^prb_/.test(entry.actor) ? entry.subject : entry.actor}</span><time dateTime={entry.at}>{absolute(new Date(entry.at), clock === 'utc' ? 'utc' : 'local')}</time><span className="ms-auto">#{entry.index.toLocaleString('en')}</span></span>
+        <span /><span className="flex gap-3 text-meta whitespace-nowrap text-text2"><span className="max-w-40 truncate">{entry.actor.startsWith('prb_') ? entry.subject : entry.actor}</span><time dateTime={entry.at}>{absolute(new Date(entry.at), clock === 'utc' ? 'utc' : 'local')}</time><span className="ms-auto">#{entry.index.toLocaleString('en')}</span></span>
       </Link>
     </li>
   );
