@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::exit_codes;
 use crate::{
-    approvals, audit, breakglass, bundle, commands, events, explain, grants, login, people, policies, probes,
-    providers, rights, run, shells, tenants, tokens,
+    approvals, audit, breakglass, bundle, commands, decisions, events, explain, grants, login, people, policies,
+    probes, providers, rights, run, shells, tenants, tokens,
 };
 
 /// Run your fleet by rules you can read.
@@ -89,10 +89,12 @@ pub enum Command {
     Probes(probes::Probes),
     /// Ask a probe, or every probe with a tag, to run something.
     Run(run::Run),
-    /// Say why a command was allowed, held, queued or denied.
+    /// Say why a command, or an operation of the API, was allowed, held, queued or denied.
     Explain(explain::Explain),
     /// Say what would be decided, without any of it happening.
     Simulate(explain::Simulate),
+    /// What was asked of the API, and what the access policies said.
+    Decisions(decisions::Decisions),
     /// Commands: list, look.
     Commands(commands::Commands),
     /// Stop a command.

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use crate::decisions;
 use crate::exit::{Exit, Failure};
 use crate::field;
 use crate::rationale;
@@ -10,10 +11,10 @@ use crate::run::What;
 use crate::screen::{Screen, word};
 use crate::server::Server;
 
-/// Say why a command was allowed, held, queued or denied.
+/// Say why a command, or an operation of the API, was allowed, held, queued or denied.
 #[derive(Args)]
 pub struct Explain {
-    /// The command.
+    /// The command, or the decision that `decisions` lists.
     id: String,
     /// Also the facts that each judgement was based on.
     #[arg(long)]
@@ -31,6 +32,9 @@ pub struct Simulate {
 
 impl Explain {
     pub async fn obey(self, server: &Server, screen: Screen) -> Result<Exit, Failure> {
+        if decisions::is_one(&self.id) {
+            return decisions::explain(&self.id, self.facts, server, screen).await;
+        }
         let explained = server.get(&["api", "v1", "commands", &self.id, "explain"], &[]).await?;
         screen.either(&explained, || {
             screen.data(&format!("{}  {}", field::shown(&explained, "command"), field::shown(&explained, "line")));

@@ -11,6 +11,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod decisions;
 mod device;
 mod events;
 mod exit;
@@ -35,6 +36,7 @@ mod sse;
 mod status;
 mod tenants;
 mod tokens;
+mod turning;
 
 use std::process::ExitCode;
 
@@ -80,6 +82,7 @@ async fn obey(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Command::Status => status::obey(&server()?, screen).await,
         Command::Probes(probes) => probes.obey(&server()?, screen).await,
         Command::Run(run) => run.obey(&server()?, screen).await,
+        Command::Decisions(decisions) => decisions.obey(&server()?, screen).await,
         Command::Explain(explain) => explain.obey(&server()?, screen).await,
         Command::Simulate(simulate) => simulate.obey(&server()?, screen).await,
         Command::Commands(commands) => commands.obey(&server()?, screen).await,

@@ -10,7 +10,7 @@ use crate::clean;
 use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::field;
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 use crate::server::Server;
 use crate::span;
 use crate::tenants;
@@ -117,6 +117,24 @@ enum NewKey {
         #[arg(long = "scope", value_name = "ACTION")]
         scopes: Vec<String>,
     },
+    /// Take a client's certificate as a program's key (mutual TLS); it is listed and revoked like one.
+    Certify {
+        /// The service account or agent, by name or id.
+        #[arg(long, value_name = "PERSON")]
+        user: String,
+        /// What to call it in lists.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// The one URI that the certificate is for, as `spiffe://example/ci`.
+        #[arg(long, value_name = "URI")]
+        uri: String,
+        /// How long it counts; as long as the certificate is good, if absent.
+        #[arg(long, visible_alias = "expires", value_name = "SPAN", value_parser = span::parse)]
+        ttl: Option<Duration>,
+        /// An action that it is for, as `viewFleet` or `observe`; all that its owner may, if absent.
+        #[arg(long = "scope", value_name = "ACTION")]
+        scopes: Vec<String>,
+    },
     /// Make a key in place of another, for the same; the old one goes on for a while.
     Rotate {
         /// The old key's id.
@@ -127,6 +145,12 @@ enum NewKey {
     },
     /// Seal the server's secrets with another key from now on; asked again, it says how far that is.
     RotateSeal,
+    /// Sign the log with another key from now on; the old one names it in the log, and is destroyed.
+    RotateLog {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// End a key at once.
     Revoke {
         /// The key's id.
@@ -214,9 +238,10 @@ impl Keys {
                             field::shown(key, "user"),
                             field::time(key, "created_at"),
                             expires,
+                            field::shown(key, "certificate"),
                         ]
                     });
-                    screen.table(&["KEY", "NAME", "USER", "CREATED", "EXPIRES"], rows.collect());
+                    screen.table(&["KEY", "NAME", "USER", "CREATED", "EXPIRES", "CERTIFICATE"], rows.collect());
                 });
             }
             Some(NewKey::Create { user, name, ttl, scopes }) => {
@@ -231,6 +256,21 @@ impl Keys {
                 screen.either(&key, || {
                     screen.data(&field::shown(&key, "plain_key"));
                     screen.note(&format!("`{}`; it is not shown again", field::shown(&key, "id")));
+                });
+            }
+            Some(NewKey::Certify { user, name, uri, ttl, scopes }) => {
+                let mut body = json!({ "user": user, "name": name, "uri": uri });
+                if let Some(ttl) = ttl {
+                    body["expires_at"] = after(ttl)?;
+                }
+                if !scopes.is_empty() {
+                    body["scopes"] = scopes.into();
+                }
+                let key = server.post(&["api", "v1", "auth", "certificates"], &[], &body).await?;
+                screen.either(&key, || {
+                    screen.data(&field::shown(&key, "id"));
+                    let (uri, user) = (field::shown(&key, "certificate"), clean::line(&user));
+                    screen.note(&format!("who shows a certificate of `{uri}` is `{user}`; end it with `keys revoke`"));
                 });
             }
             Some(NewKey::Rotate { id, overlap }) => {
@@ -252,6 +292,7 @@ impl Keys {
                     }
                 });
             }
+            Some(NewKey::RotateLog { yes }) => rotate_log(server, screen, yes).await?,
             Some(NewKey::Revoke { id }) => {
                 server.delete(&["api", "v1", "auth", "keys", &id]).await?;
                 screen.either(&json!({ "id": id, "revoked": true }), || {
@@ -261,6 +302,25 @@ impl Keys {
         }
         Ok(Exit::OK)
     }
+}
+
+/// Turns the key that was looked at, and no other.
+async fn rotate_log(server: &Server, screen: Screen, yes: bool) -> Result<(), Failure> {
+    let head = server.get(&["api", "v1", "audit", "checkpoint"], &[]).await?;
+    let old = field::text(&head, "verifier");
+    let question = format!("Turn the log's key `{}`? Its private half is destroyed.", clean::line(old));
+    if !yes && !screen::confirm(&question)? {
+        return Err(Failure::Local("nothing was turned".to_owned()));
+    }
+    let turned = server.post(&["api", "v1", "server", "log-key", "rotate"], &[], &json!({ "expect": old })).await?;
+    screen.either(&turned, || {
+        screen.data(&field::shown(&turned, "verifier"));
+        let index = field::number(&turned, "size").saturating_sub(1);
+        screen
+            .note(&format!("entry {index} names it, signed by the old key and the new one; the old one is destroyed"));
+        screen.note("whoever keeps the log's key follows by themselves: legatorctl audit verify");
+    });
+    Ok(())
 }
 
 async fn change(server: &Server, screen: Screen, user: &str, change: Value) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::field;
 use crate::screen::{self, Screen, plain_word};
 use crate::server::Server;
+use crate::turning;
 
 /// Machines: list, look, tag, remove.
 #[derive(Args)]
@@ -46,6 +47,10 @@ enum One {
         /// Its tags from now on; none takes all away.
         tags: Vec<String>,
     },
+    /// Give probes another key, without enrolling them anew.
+    RotateKey(turning::RotateKey),
+    /// How probes' keys stand.
+    Keys(turning::Keys),
     /// Remove a probe; to come back it has to enroll.
     Remove {
         /// The probe, by name or id.
@@ -75,6 +80,8 @@ impl Probes {
                     screen.note(&format!("{}  {}", field::shown(&after, "name"), field::shown(&after, "tags")));
                 });
             }
+            Some(One::RotateKey(turn)) => return turn.obey(server, screen).await,
+            Some(One::Keys(keys)) => return keys.obey(server, screen).await,
             Some(One::Remove { probe, yes }) => {
                 let found = server.get(&["api", "v1", "probes", &probe], &[]).await?;
                 let (id, name) = (field::text(&found, "id"), field::shown(&found, "name"));

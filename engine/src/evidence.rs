@@ -1,7 +1,8 @@
 //! Evidence: entries of the audit log in one file, each with its own proof, so that somebody who has nothing but the
 //! log's key can check them without a server.
 //!
-//! A plain tar: `entries/N.json` with the exact bytes, `proofs/N.proof` with its C2SP proof, `verifier.txt`, `README.txt`,
+//! A plain tar: `entries/N.json` with the exact bytes, `proofs/N.proof` with its C2SP proof, `turns/N.json` and `turns/N.proof`
+//! for each turn of the log's key (so that whoever knows one of its keys can check what another signed), `verifier.txt`, `README.txt`,
 //! and last `manifest.json`, which says what was asked for and names every file by its digest.
 //! Never: believes the bundle's own key where another was given, or a file that the manifest does not name.
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::{Limits, tar};
-use crate::tlog::{Ticket, TicketFault, Verifier};
+use crate::tlog::{Keys, Ticket, TicketFault, Turn, TurnFault, Verifier};
 use crate::vote::{Ring, RingFault};
 
 pub const FORMAT: &str = "legator-evidence-v1";
@@ -63,6 +64,8 @@ pub enum EvidenceFault {
     #[error("entry {0} says another place than its proof")]
     Misplaced(String),
     #[error(transparent)]
+    Turn(#[from] TurnFault),
+    #[error(transparent)]
     Vote(#[from] RingFault),
 }
 
@@ -70,8 +73,10 @@ pub enum EvidenceFault {
 #[derive(Clone, Debug)]
 pub struct Shown {
     pub manifest: Manifest,
-    /// The key that everything is proved with.
+    /// The key that is believed: the one that was given, else the one that the bundle names.
     pub verifier: String,
+    /// How often the log's key was turned; each turn leads from one key to the next.
+    pub turns: usize,
     /// Entries that are proved to be in the log, with their text.
     pub proved: u64,
     /// Ranges of places that are not here, between the first and the last that is.
@@ -105,6 +110,14 @@ impl Writer {
         }
         self.manifest.entries += 1;
         self.put(&mut out, &format!("proofs/{index:012}.proof"), proof.as_bytes());
+        out
+    }
+
+    /// One turn of the log's key. They come in the order of the log.
+    pub fn turn(&mut self, index: u64, json: &str, proof: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.put(&mut out, &format!("turns/{index:012}.json"), json.as_bytes());
+        self.put(&mut out, &format!("turns/{index:012}.proof"), proof.as_bytes());
         out
     }
 
@@ -153,7 +166,8 @@ pub fn verify(file: &[u8], key: Option<&Verifier>) -> Result<Shown, EvidenceFaul
     }
     let said = text(&files, KEY)?;
     let said = Verifier::parse(said.trim()).map_err(|fault| EvidenceFault::Key(fault.to_string()))?;
-    if key.is_some_and(|key| *key != said) {
+    let (trusted, keys) = (key.unwrap_or(&said), keys(&files, key.unwrap_or(&said))?);
+    if !keys.has(&said) {
         return Err(EvidenceFault::OtherKey);
     }
     let (mut ring, mut places, mut proved) = (Ring::default(), Vec::new(), 0);
@@ -168,7 +182,7 @@ pub fn verify(file: &[u8], key: Option<&Verifier>) -> Result<Shown, EvidenceFaul
         // What was dropped has a place and no text; there is nothing to prove of it.
         let name = format!("entries/{number}.json");
         let Some(json) = files.get(&name) else { continue };
-        ticket.verify(json, &said).map_err(fail)?;
+        ticket.verify_under(json, &keys).map_err(fail)?;
         ring.take(std::str::from_utf8(json).unwrap_or_default())?;
         proved += 1;
     }
@@ -180,7 +194,30 @@ pub fn verify(file: &[u8], key: Option<&Verifier>) -> Result<Shown, EvidenceFaul
         [one, next] if one + 1 < *next => Some((one + 1, next - 1)),
         _ => None,
     });
-    Ok(Shown { gaps: gaps.collect(), manifest, verifier: said.to_string(), proved, votes: ring })
+    let (verifier, turns) = (trusted.to_string(), keys.n_turns());
+    Ok(Shown { gaps: gaps.collect(), manifest, verifier, turns, proved, votes: ring })
+}
+
+/// The keys of the log, that the trusted one is one of, by the turns in the bundle; each has to be in the log.
+fn keys(files: &BTreeMap<String, Vec<u8>>, trusted: &Verifier) -> Result<Keys, EvidenceFault> {
+    let mut turns = Vec::new();
+    for path in files.keys().filter(|path| path.starts_with("turns/") && path.ends_with(".json")) {
+        turns.extend(Turn::read(text(files, path)?)?);
+    }
+    let keys = match Keys::trusting(trusted, &turns) {
+        Err(TurnFault::Stranger(_)) => return Err(EvidenceFault::OtherKey),
+        keys => keys?,
+    };
+    for turn in turns {
+        let (number, index) = (format!("{:012}", turn.index), turn.index);
+        let fail = |fault| EvidenceFault::Proof { index: index.to_string(), fault };
+        let ticket = Ticket::parse(text(files, &format!("turns/{number}.proof"))?).map_err(fail)?;
+        if ticket.index != index {
+            return Err(EvidenceFault::Misplaced(number));
+        }
+        ticket.verify_under(text(files, &format!("turns/{number}.json"))?.as_bytes(), &keys).map_err(fail)?;
+    }
+    Ok(keys)
 }
 
 fn text<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str) -> Result<&'f str, EvidenceFault> {

@@ -161,6 +161,14 @@ impl Resource {
         Self::Other(Other { kind, id: id.into() })
     }
 
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Probe(probe) => &probe.id,
+            Self::Approval(approval) => &approval.id,
+            Self::Other(other) => &other.id,
+        }
+    }
+
     /// The name of its entity type.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -43,6 +43,8 @@ pub struct Identity {
     pub probe: ProbeId,
     pub name: String,
     pub key: ProbeKey,
+    /// The key that both sides keep and the server has not proved yet.
+    pub next_key: Option<ProbeKey>,
     pub pin: Option<Pin>,
 }
 
@@ -55,6 +57,8 @@ struct Stored {
     name: String,
     /// Base 64 of 32 bytes.
     key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pin: Option<String>,
 }
@@ -91,14 +95,18 @@ impl Identity {
         // The parser's own message would quote the line, and the line may be the key.
         let malformed = |why: &str| ConfigFault::Malformed { path: name(), why: why.to_owned() };
         let stored: Stored = toml::from_str(&text).map_err(|fault| malformed(fault.message()))?;
-        let key = BASE64.decode(&stored.key).map_err(|_| malformed("`key` is not base 64"))?;
-        let key: [u8; 32] = key.try_into().map_err(|_| malformed("`key` has not 32 bytes"))?;
+        let key = |text: &String| {
+            let key = BASE64.decode(text).map_err(|_| malformed("a key is not base 64"))?;
+            let key: [u8; 32] = key.try_into().map_err(|_| malformed("a key has not 32 bytes"))?;
+            Ok::<_, ConfigFault>(ProbeKey::new(key))
+        };
         Ok(Self {
             server: Address::parse(&stored.server, stored.allow_plain_http)?,
             allow_plain_http: stored.allow_plain_http,
             probe: stored.probe_id,
             name: stored.name,
-            key: ProbeKey::new(key),
+            key: key(&stored.key)?,
+            next_key: stored.next_key.as_ref().map(key).transpose()?,
             pin: stored.pin.as_deref().map(str::parse).transpose()?,
         })
     }
@@ -111,6 +119,7 @@ impl Identity {
             probe_id: self.probe,
             name: self.name.clone(),
             key: BASE64.encode(self.key.expose()),
+            next_key: self.next_key.as_ref().map(|key| BASE64.encode(key.expose())),
             pin: self.pin.map(|pin| pin.to_string()),
         };
         let text = toml::to_string(&stored)
@@ -140,6 +149,7 @@ mod tests {
             probe: ProbeId::born(1, 2),
             name: "db-1".into(),
             key: ProbeKey::new([9; 32]),
+            next_key: None,
             pin: Some(Pin([3; 32])),
         }
     }

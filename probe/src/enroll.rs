@@ -105,6 +105,7 @@ pub async fn enroll(
         probe: answer.probe_id,
         name: answer.name,
         key: ProbeKey::new(key),
+        next_key: None,
         pin,
     })
 }

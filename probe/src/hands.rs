@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use legator_protocol::{
-    CommandId, CommandResult, End, FloorSummary, Level, MAX_OUTPUT, Order, OrderKey, ProbeId, RefusedBy, SealedOrder,
-    ToServer,
+    CommandId, CommandResult, End, FloorSummary, Level, MAX_OUTPUT, Order, OrderKey, ProbeId, ProbeKey, RefusedBy,
+    SealedOrder, ToServer,
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -38,7 +38,9 @@ const OFFERED_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 pub struct Hands {
     places: Places,
     probe: ProbeId,
-    key: OrderKey,
+    /// The keys that orders are sealed with: the one of the session, and the one of the session before it, which may have
+    /// sealed an order that comes in this one.
+    keys: Mutex<(OrderKey, Option<OrderKey>)>,
     floor: Floor,
     user: Option<Account>,
     home: String,
@@ -104,7 +106,7 @@ impl Hands {
         Ok(Arc::new(Self {
             places: places.clone(),
             probe: identity.probe,
-            key: OrderKey::of(&identity.key, identity.probe),
+            keys: Mutex::new((OrderKey::of(&identity.key, identity.probe), None)),
             floor,
             user,
             home: home.map_or_else(|| "/".to_owned(), |account| account.home),
@@ -119,9 +121,21 @@ impl Hands {
         }))
     }
 
+    /// Orders are sealed with this key from now on. One on its way may have the seal of before; the session vouches for it.
+    pub fn orders_by(&self, key: &ProbeKey) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut keys.0, OrderKey::of(key, self.probe));
+        keys.1 = Some(before);
+    }
+
+    fn unseal(&self, sealed: &SealedOrder) -> Option<Order> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        sealed.open(&keys.0).ok().or_else(|| sealed.open(keys.1.as_ref()?).ok())
+    }
+
     /// Takes an order: opens its seal, knows it again, or has it judged and, if it may, starts it.
     pub fn take(self: &Arc<Self>, sealed: &SealedOrder, next_chunk: u64, server_now_ms: u64) -> Taken {
-        let Ok(order) = sealed.open(&self.key) else { return unsealed(sealed) };
+        let Some(order) = self.unseal(sealed) else { return unsealed(sealed) };
         let command = order.command;
         let digest = BASE64.decode(&sealed.order).map(|bytes| hex::encode(Sha256::digest(bytes))).unwrap_or_default();
         let mut inner = self.lock();

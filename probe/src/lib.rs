@@ -5,6 +5,7 @@ pub mod address;
 pub mod card;
 pub mod config;
 pub mod enroll;
+pub mod keys;
 pub mod tls;
 pub mod token;
 

@@ -11,6 +11,7 @@ use crate::config::{ConfigFault, Identity, Places};
 use crate::floor::{Floor, FloorFault};
 use crate::hands::Hands;
 use crate::journal::JournalFault;
+use crate::keys::Keys;
 use crate::reconnect::Backoff;
 use crate::session::{self, SessionEnd, Voice};
 use crate::{clock, durable, heartbeat, status};
@@ -64,7 +65,8 @@ pub async fn serve(places: Places, pace: Pace, stop: watch::Receiver<bool>) -> R
     status::begin(&places, &identity, &hands);
     tracing::info!(probe.id = %identity.probe, server = %identity.server, "the probe runs");
     let drainer = tokio::spawn(drain(Arc::clone(&hands), stop.clone()));
-    let voice = Voice { places, identity, hands, pace, hostname: heartbeat::hostname() };
+    let keys = Arc::new(Keys::of(identity.clone(), places.config()));
+    let voice = Voice { places, identity, keys, hands, pace, hostname: heartbeat::hostname() };
     let mut attempt = 0;
     while !*stop.borrow() {
         let began = Instant::now();
@@ -76,8 +78,12 @@ pub async fn serve(places: Places, pace: Pace, stop: watch::Receiver<bool>) -> R
         }
         attempt = if began.elapsed() >= GOOD { 0 } else { attempt };
         let wait = match &end {
-            SessionEnd::Handshake(HandshakeFault::Refused { code, .. }) if code == "unknown-probe" => {
-                tracing::error!("the server does not know this probe; enroll again with `legator-probe init`");
+            SessionEnd::Handshake(HandshakeFault::Refused { code, .. })
+                if code == "unknown-probe" || code == "unknown-key" =>
+            {
+                tracing::error!(
+                    "the server does not know this probe or its key; enroll again with `legator-probe init`"
+                );
                 voice.pace.backoff.wait_as_stranger(clock::unit())
             }
             _ => voice.pace.backoff.wait(attempt, clock::unit()),
@@ -103,13 +109,15 @@ pub async fn serve(places: Places, pace: Pace, stop: watch::Receiver<bool>) -> R
 
 async fn turn(voice: &Voice, stop: watch::Receiver<bool>) -> SessionEnd {
     let session = tokio::select! {
-        opened = session::open(&voice.identity, &voice.places) => match opened {
+        opened = session::open(&voice.identity, &voice.keys, &voice.places) => match opened {
             Ok(session) => session,
             Err(end) => return end,
         },
         () = told(stop.clone()) => return SessionEnd::Stopped,
     };
     tracing::info!("session open");
+    voice.hands.orders_by(&session.key);
+    voice.keys.proved(&session.key);
     status::note(&voice.places, |status| status.connected(clock::now_ms()));
     session.hold(voice, stop).await
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use legator_protocol::{
-    FrameFault, HandshakeFault, Hello, MAX_FRAME, Opener, Ready, Sealer, ToProbe, ToServer, answer,
+    FrameFault, HandshakeFault, Hello, MAX_FRAME, Opener, ProbeKey, Ready, Sealer, ToProbe, ToServer, answer_with,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -21,6 +21,7 @@ use crate::clock::{self, NoChance, ServerClock};
 use crate::config::{Identity, Places};
 use crate::courier::Courier;
 use crate::hands::{Hands, Taken};
+use crate::keys::Keys;
 use crate::service::Pace;
 use crate::tls::{self, ConnectFault, Stream};
 use crate::{VERSION, heartbeat, inventory, status, witness};
@@ -68,6 +69,7 @@ type Socket = WebSocketStream<Stream>;
 pub struct Voice {
     pub places: Places,
     pub identity: Identity,
+    pub keys: Arc<Keys>,
     pub hands: Arc<Hands>,
     pub pace: Pace,
     pub hostname: String,
@@ -79,10 +81,12 @@ pub struct Session {
     sealer: Sealer,
     opener: Opener,
     clock: ServerClock,
+    /// The key that the server proved.
+    pub key: ProbeKey,
 }
 
 /// Connects and shakes hands.
-pub async fn open(identity: &Identity, places: &Places) -> Result<Session, SessionEnd> {
+pub async fn open(identity: &Identity, keys: &Keys, places: &Places) -> Result<Session, SessionEnd> {
     let card = Card::beside(places).map_err(ConnectFault::from)?;
     let stream = tls::connect(&identity.server, identity.pin, card).await?;
     // The library's buffers are 128 KiB each; a probe is quiet most of its life.
@@ -94,7 +98,9 @@ pub async fn open(identity: &Identity, places: &Places) -> Result<Session, Sessi
     let late = |_| SessionEnd::Silent(PATIENCE);
     let upgrade = client_async_with_config(identity.server.session_url(), stream, Some(config));
     let (mut socket, _) = timeout(PATIENCE, upgrade).await.map_err(late)?.map_err(SessionEnd::Upgrade)?;
-    let hello = Hello::new(identity.probe, clock::nonce()?);
+    let held = keys.held();
+    let held: Vec<&ProbeKey> = held.iter().collect();
+    let hello = Hello::new(identity.probe, clock::nonce()?, &held);
     let said = serde_json::to_string(&hello).map_err(|_| HandshakeFault::Malformed("hello"))?;
     timeout(PATIENCE, socket.send(Message::text(said.clone()))).await.map_err(late)?.map_err(SessionEnd::Broken)?;
     let welcome = loop {
@@ -107,14 +113,16 @@ pub async fn open(identity: &Identity, places: &Places) -> Result<Session, Sessi
             None => return Err(SessionEnd::Closed(String::new())),
         }
     };
-    let (welcome, sealer, opener) = answer(&said, &hello, &identity.key, &welcome)?;
-    Ok(Session { socket, sealer, opener, clock: ServerClock::heard(welcome.at_ms) })
+    let (welcome, sealer, opener, which) = answer_with(&said, &hello, &held, &welcome)?;
+    // INVARIANT: it is the place of one of those that were given.
+    let key = held.get(which).copied().cloned().ok_or(HandshakeFault::Unproven)?;
+    Ok(Session { socket, sealer, opener, clock: ServerClock::heard(welcome.at_ms), key })
 }
 
 impl Session {
     /// Speaks and listens until something ends the session; says what.
     pub async fn hold(self, voice: &Voice, stop: watch::Receiver<bool>) -> SessionEnd {
-        let Session { socket, sealer, mut opener, clock } = self;
+        let Session { socket, sealer, mut opener, clock, .. } = self;
         let (sink, mut stream) = socket.split();
         let mut pen = Pen { sink, sealer };
         if let Err(end) = pen.write(&ToServer::Ready(ready(voice, &clock))).await {
@@ -313,6 +321,7 @@ impl Ears<'_> {
                 self.known.send_replace(Some(inventory::Known { digest: inventory }));
             }
             ToProbe::Checkpoint { note } => witness::keep(&self.voice.places, &note),
+            ToProbe::RotateKey { turn, public } => self.say(self.voice.keys.turn(turn, &public)).await,
             ToProbe::Ping { at_ms } => self.say(ToServer::Pong { at_ms }).await,
         }
     }

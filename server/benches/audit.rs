@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use ed25519_dalek::SigningKey;
-use legator_server::audit::{Draft, Ledger};
+use legator_server::audit::{Draft, KeyFile, Ledger};
+use legator_server::clock::Clock;
 use legator_server::db::Db;
 use serde_json::json;
 
@@ -20,7 +20,8 @@ async fn main() -> anyhow::Result<()> {
         None => tempfile::tempdir()?,
     };
     let db = Db::open(folder.path()).await?;
-    let (ledger, writer) = Ledger::open(db, SigningKey::from_bytes(&[1; 32]), "bench.test/audit").await?;
+    let (ledger, writer) =
+        Ledger::open(db, KeyFile::at(folder.path().join("log.key"), Clock::system()), "bench.test/audit").await?;
     let writer = tokio::spawn(writer);
     ledger
         .write(0, |batch| {

@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
-use legator_protocol::{Hello, Opener, ProbeId, Ready, Sealer, ToProbe, ToServer};
+use legator_protocol::{Hello, ProbeId, Ready, ToProbe, ToServer};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::approvals::{self, Approvals};
-use crate::audit::{Draft, Ledger};
+use crate::audit::{Draft, KeyFile, Ledger};
 use crate::capacity::Capacity;
 use crate::clock::Clock;
 use crate::command::{self, KeyringFault, Needs, Road};
@@ -17,14 +16,14 @@ use crate::db::Db;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::grants::{self, Ahead};
-use crate::hub::{Hub, SessionEnd, Switchboard};
+use crate::hub::{Greeting, Hub, Proved, SessionEnd, Switchboard};
 use crate::identity::{self, Identity, Rate, Rates, SessionLimits, Trickle};
 use crate::policy::{self, Activations, Ceilings, Policy, Source};
 use crate::replay::{self, Replays};
 use crate::rotation::{self, Rotation};
 use crate::telemetry::{By, Metrics};
 use crate::tenant::Reach;
-use crate::tls::Certificate;
+use crate::tls::{Cards, Certificate, Clients};
 use crate::vault::{Secret, Vault, key_file, write_private};
 
 /// Every handle of the house. Cheap to clone.
@@ -45,6 +44,8 @@ pub struct App {
     pub rotation: Rotation,
     /// The options that it was started with.
     pub config: Arc<Config>,
+    /// Which connections showed which certificates.
+    pub cards: Cards,
     strangers: Arc<Trickle>,
 }
 
@@ -66,14 +67,15 @@ impl App {
         let db = Db::open(data).await?;
         let (events, metrics) = (Events::new(clock.now()), Metrics::new());
         let vault = Vault::open(&data.join("server.key"), &clock)?;
-        let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
+        let log_key = KeyFile::at(data.join("log.key"), clock.clone());
         let mut certificate = Certificate::load(&config.tls(), data)?;
         if let Some(authority) = &config.client_ca {
             let own = certificate.context("`--client-ca` asks for certificates, and plain HTTP has none")?;
-            certificate = Some(own.asking(authority, !config.client_cert_optional)?);
+            let (required, list) = (!config.client_cert_optional, config.client_crl.as_deref());
+            certificate = Some(own.asking(Clients::read(authority, required, list, clock.now())?));
         }
 
-        let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
+        let (ledger, writer) = Ledger::open(db.clone(), log_key, &config.log_origin).await?;
         tokio::spawn(writer);
         let policy = Policy::open(policy::Needs {
             source: Source::of(config)?,
@@ -134,12 +136,20 @@ impl App {
             events: events.clone(),
             metrics: metrics.clone(),
             policy: policy.clone(),
+            identity: identity.clone(),
             road: road.clone(),
             mask_key: key_file(&data.join("mask.key"), &clock)?,
         };
         let replays = Replays::open(needs).await?;
 
-        let rotation = Rotation::new(clock.clone(), ledger.clone(), vault, identity.clone(), fleet.clone());
+        let rotation = Rotation::new(rotation::Needs {
+            clock: clock.clone(),
+            ledger: ledger.clone(),
+            vault,
+            identity: identity.clone(),
+            fleet: fleet.clone(),
+            hub: hub.clone(),
+        });
         let first_key = identity.bootstrap().await?.map(|minted| minted.text);
         if let Some(key) = &first_key {
             write_private(&data.join("admin.key"), key.expose().as_bytes()).context("could not keep the first key")?;
@@ -163,6 +173,11 @@ impl App {
             replays,
             rotation,
             config: Arc::new(config.clone()),
+            cards: certificate
+                .as_ref()
+                .and_then(|it| it.clients.as_ref())
+                .map(|it| it.cards.clone())
+                .unwrap_or_default(),
             strangers: Arc::default(),
         };
         app.start();
@@ -193,8 +208,8 @@ impl App {
         anyhow::ensure!(data.join("server.key").exists(), "`{}` is not the data folder of a server", data.display());
         let db = Db::open(data).await?;
         let vault = Vault::open(&data.join("server.key"), &clock)?;
-        let signing = SigningKey::from_bytes(&*key_file(&data.join("log.key"), &clock)?);
-        let (ledger, writer) = Ledger::open(db.clone(), signing, &config.log_origin).await?;
+        let log_key = KeyFile::at(data.join("log.key"), clock.clone());
+        let (ledger, writer) = Ledger::open(db.clone(), log_key, &config.log_origin).await?;
         let writing = tokio::spawn(writer);
         let (events, metrics) = (Events::new(clock.now()), Metrics::new());
         let source = Source::of(config)?;
@@ -248,6 +263,7 @@ impl App {
         tokio::spawn(end_sessions(self.clone()));
         tokio::spawn(rotation::reconcile(self.rotation.clone()));
         tokio::spawn(remember_uses(self.identity.clone()));
+        tokio::spawn(identity::keep_asked(self.identity.clone()));
     }
 }
 
@@ -311,9 +327,10 @@ async fn end_sessions(app: App) {
 }
 
 impl Switchboard for App {
-    async fn greet(&self, text: &str, hello: &Hello) -> Result<(String, Sealer, Opener), (&'static str, String)> {
+    async fn greet(&self, text: &str, hello: &Hello) -> Result<Greeting, (&'static str, String)> {
         self.road.keyring().greet(text, hello).await.map_err(|fault| match fault {
             KeyringFault::Unknown(_) => ("unknown-probe", fault.to_string()),
+            KeyringFault::OtherKey(_) => ("unknown-key", fault.to_string()),
             KeyringFault::Handshake(_) => ("version", fault.to_string()),
             _ => {
                 tracing::error!(%fault, "a probe could not be greeted");
@@ -322,7 +339,15 @@ impl Switchboard for App {
         })
     }
 
-    async fn opened(&self, probe: ProbeId, ready: Ready) {
+    async fn opened(&self, probe: ProbeId, ready: Ready, proved: Proved) {
+        match self.road.proved(probe, &proved.key).await {
+            Ok(true) => self.fleet.note_can_turn(probe, proved.can_turn),
+            Ok(false) => return self.hub.drop_session(probe, "its key is no longer valid"),
+            Err(fault) => {
+                tracing::error!(%fault, probe.id = %probe, "a probe's key could not be looked up");
+                return self.hub.drop_session(probe, "the server cannot read its keys");
+            }
+        }
         let table = self.policy.bundle();
         let known = self.fleet.get(probe);
         let message = ToProbe::Policy {
@@ -337,6 +362,7 @@ impl Switchboard for App {
             return self.hub.drop_session(probe, "the server cannot write its log");
         }
         self.road.resume(probe).await;
+        self.road.offer_key(probe);
         self.capacity.nudge();
     }
 
@@ -356,6 +382,8 @@ impl Switchboard for App {
                 Ok(false) => self.ask_for_inventory(probe),
                 Err(fault) => tracing::warn!(%fault, probe.id = %probe, "an inventory was not taken"),
             },
+            ToServer::KeyKept { turn, public, proof } => self.road.key_kept(probe, &turn, &public, &proof).await,
+            ToServer::KeyNotKept { turn, why } => self.road.key_not_kept(probe, &turn, &why).await,
             ToServer::Ready(_) | ToServer::Pong { .. } => {}
         }
     }

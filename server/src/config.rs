@@ -40,6 +40,11 @@ pub struct Config {
     #[arg(long, env = "LEGATOR_CLIENT_CERT_OPTIONAL", requires = "client_ca")]
     pub client_cert_optional: bool,
 
+    /// List of the authority's certificates that were taken back (PEM or DER CRL), looked at once a minute; without a list
+    /// that is good, nobody comes in with a certificate
+    #[arg(long, env = "LEGATOR_CLIENT_CRL", requires = "client_ca")]
+    pub client_crl: Option<PathBuf>,
+
     /// Host name that a self-made certificate is for; may be repeated
     #[arg(long = "tls-name", env = "LEGATOR_TLS_NAMES", value_delimiter = ',', default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned()])]
     pub tls_names: Vec<String>,
@@ -350,6 +355,7 @@ impl Config {
             tls_key: None,
             client_ca: None,
             client_cert_optional: false,
+            client_crl: None,
             tls_names: Vec::new(),
             plain_http: true,
             insecure_plain_http: false,

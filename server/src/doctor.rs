@@ -6,7 +6,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::clock::Clock;
 use crate::config::{Config, Tls};
+use crate::tls::Clients;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +44,7 @@ const SECRETS: &[&str] =
     &["server.key", "log.key", "admin.key", "setup.link", "legator.db", "legator.db-wal", "tls/key.pem"];
 
 const DAY_S: u32 = 24 * 60 * 60;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Everything that is to be looked at, what is unsafe first.
 pub fn examine(config: &Config) -> Vec<Finding> {
@@ -77,6 +80,25 @@ fn connections(config: &Config, found: &mut Vec<Finding>) {
         ),
         Tls::Given { key, .. } => exposed(&key, found),
         Tls::Plain | Tls::SelfMade { .. } => {}
+    }
+    clients(config, found);
+}
+
+/// Who is let in by a certificate.
+fn clients(config: &Config, found: &mut Vec<Finding>) {
+    let Some(authority) = &config.client_ca else { return };
+    let (list, now) = (config.client_crl.as_deref(), Clock::system().now());
+    if let Err(fault) = Clients::read(authority, !config.client_cert_optional, list, now) {
+        let help = "correct it: the server does not start, and one that runs lets nobody in once its list has run out";
+        return note(found, "client-list-unusable", Weight::Unsafe, fault.to_string(), help);
+    }
+    let Some(list) = list else {
+        let what = "a client's certificate that was stolen or taken back is good until it ends by itself".to_owned();
+        return note(found, "no-client-list", Weight::Advice, what, "give the authority's list with `--client-crl`");
+    };
+    if Clients::read(authority, true, Some(list), now + DAY_MS).is_err() {
+        let what = format!("the list of revoked certificates `{}` runs out within a day", list.display());
+        note(found, "client-list-ends", Weight::Advice, what, "get a newer one; after that nobody is let in");
     }
 }
 
@@ -155,6 +177,16 @@ fn files(config: &Config, found: &mut Vec<Finding>) {
         let what = "the seal key is being turned, and the old one is kept still".to_owned();
         note(found, "seal-key-turning", Weight::Advice, what, "let the server run for two minutes, and look again");
     }
+    if std::fs::read_to_string(data.join("log.key")).is_ok_and(|keys| keys.trim().lines().count() > 1) {
+        let what = "a turn of the log's key was broken off, and `log.key` has two keys still".to_owned();
+        note(
+            found,
+            "log-key-turning",
+            Weight::Advice,
+            what,
+            "start the server: it brings the turn to its end by itself",
+        );
+    }
     if data.join("admin.key").exists() {
         let what = format!("the first administrator's API key still stands in `{}`", data.join("admin.key").display());
         note(found, "admin-key-kept", Weight::Advice, what, "put it where you keep secrets, and remove the file");
@@ -230,6 +262,11 @@ mod tests {
         std::fs::write(&key, "00\n11").unwrap();
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(codes(&bounded), ["seal-key-turning"]);
+        std::fs::write(&key, "00").unwrap();
+        let key = folder.path().join("log.key");
+        std::fs::write(&key, "00\n11\n").unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(codes(&bounded), ["log-key-turning"]);
     }
 
     #[test]

@@ -39,3 +39,11 @@ pub const POINTS: &[&str] = &[
 
 /// Every crash point of an activation, in order: before it is durable, when it is, and when it counts.
 pub const BUNDLE_POINTS: &[&str] = &["policy.activating", "policy.recorded", "policy.live"];
+
+/// Every crash point of a turn of a probe's key, in order: before and after both sides keep the next key, and before and
+/// after the old one is forgotten.
+pub const PROBE_KEY_POINTS: &[&str] = &["key.keeping", "key.kept", "key.proved", "key.turned"];
+
+/// Every crash point of a turn of the log's key, in order: when the new key is in the file, when the log says so, and when
+/// the old key is gone.
+pub const LOG_KEY_POINTS: &[&str] = &["log-key.prepared", "log-key.recorded", "log-key.settled"];

@@ -8,6 +8,7 @@ pub mod db;
 pub mod error;
 pub mod events;
 pub mod fault;
+pub mod judgement;
 pub mod telemetry;
 pub mod tenant;
 pub mod tls;

@@ -1,20 +1,25 @@
-//! Turning the server's seal key while it runs: a new one seals from now on, everything is sealed anew, the old one goes.
+//! Turning the server's own keys while it runs. The seal key: a new one seals from now on, everything is sealed anew, the old
+//! one goes. The log's key: the log itself says which one signs, see `audit/turn.rs`.
 //! Never: forgets the old key while something may still be sealed with it. A restart in the middle goes on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::audit::{Draft, Ledger, WriteFault};
+use legator_engine::tlog::TURNED;
+use legator_protocol::ToProbe;
+
+use crate::audit::{Draft, Head, Ledger, LogKeyFault, WriteFault};
 use crate::clock::Clock;
 use crate::fleet::{Fleet, FleetFault};
+use crate::hub::Hub;
 use crate::identity::{Identity, IdentityFault, Permit, TurnKeys};
 use crate::vault::{Vault, VaultFault};
 
 /// What was sealed with the old key just before may be written a moment after.
 const GRACE_MS: i64 = 60_000;
 
-/// Turns the seal key. Cheap to clone.
+/// Turns keys. Cheap to clone.
 #[derive(Clone)]
 pub struct Rotation(Arc<Inner>);
 
@@ -24,10 +29,21 @@ struct Inner {
     vault: Vault,
     identity: Identity,
     fleet: Fleet,
+    hub: Hub,
     /// When the key was turned, or this server began to go on with it.
     since: AtomicI64,
     /// One round at a time.
     round: tokio::sync::Mutex<()>,
+}
+
+/// What it is built from.
+pub struct Needs {
+    pub clock: Clock,
+    pub ledger: Ledger,
+    pub vault: Vault,
+    pub identity: Identity,
+    pub fleet: Fleet,
+    pub hub: Hub,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +56,10 @@ pub enum RotationFault {
     Fleet(#[from] FleetFault),
     #[error(transparent)]
     Write(#[from] WriteFault),
+    #[error(transparent)]
+    Log(#[from] LogKeyFault),
+    #[error("the turn was stopped: the server is going down")]
+    Stopped,
 }
 
 /// How far a turn is.
@@ -52,9 +72,26 @@ pub struct Turn {
 }
 
 impl Rotation {
-    pub fn new(clock: Clock, ledger: Ledger, vault: Vault, identity: Identity, fleet: Fleet) -> Self {
-        let since = AtomicI64::new(clock.now());
-        Self(Arc::new(Inner { clock, ledger, vault, identity, fleet, since, round: tokio::sync::Mutex::default() }))
+    pub fn new(needs: Needs) -> Self {
+        let Needs { clock, ledger, vault, identity, fleet, hub } = needs;
+        let (since, round) = (AtomicI64::new(clock.now()), tokio::sync::Mutex::default());
+        Self(Arc::new(Inner { clock, ledger, vault, identity, fleet, hub, since, round }))
+    }
+
+    /// Turns the log's key, if it still is the one that was looked at, and hands the checkpoint that both keys signed to
+    /// every connected probe. It is carried to its end, also when nobody waits any more.
+    pub async fn turn_log(&self, permit: Permit<TurnKeys>, expect: Option<String>) -> Result<Head, RotationFault> {
+        let rotation = self.clone();
+        let turn = tokio::spawn(async move {
+            let Inner { clock, ledger, hub, .. } = &*rotation.0;
+            // The origin is what the log's keys are called.
+            let draft = Draft::new(TURNED, permit.caller().person.name.clone(), ledger.verifier().name());
+            let head = ledger.turn_key(clock.now(), draft, expect.as_deref()).await?;
+            hub.broadcast(&ToProbe::Checkpoint { note: head.note.to_string() });
+            tracing::info!(key = &*head.verifier, size = head.size, "the log's key was turned");
+            Ok(head)
+        });
+        turn.await.map_err(|_stopped| RotationFault::Stopped)?
     }
 
     pub fn turning(&self) -> bool {
@@ -91,7 +128,7 @@ impl Rotation {
     }
 }
 
-/// Goes on with a turn until it is done, over a restart too.
+/// Goes on with turns until they are done, over a restart too.
 pub async fn reconcile(rotation: Rotation) {
     const ROUND: Duration = Duration::from_secs(30);
     loop {
@@ -99,6 +136,9 @@ pub async fn reconcile(rotation: Rotation) {
             && let Err(fault) = rotation.go_on().await
         {
             tracing::warn!(%fault, "secrets could not be sealed anew; it is tried again");
+        }
+        if let Err(fault) = rotation.0.ledger.settle_key().await {
+            tracing::warn!(%fault, "the file of the log's key could not be settled; it is tried again");
         }
         tokio::time::sleep(ROUND).await;
     }

@@ -52,6 +52,8 @@ pub struct Counted {
     pub shadowed: Family<By, Counter>,
     /// Judgements that the shadow had no time for, or broke on.
     pub shadow_missed: Family<By, Counter>,
+    /// Operations that were asked so often or so variously that their decisions were not kept.
+    pub asked_dropped: Counter,
     /// 1 while a bundle decides in the shadow.
     pub shadow_on: Gauge,
     /// Votes by choice.
@@ -89,6 +91,7 @@ impl Metrics {
             log_writable: Gauge::default(),
             shadowed: Family::default(),
             shadow_missed: Family::default(),
+            asked_dropped: Counter::default(),
             shadow_on: Gauge::default(),
             votes: Family::default(),
             hasty_votes: Counter::default(),
@@ -116,6 +119,11 @@ impl Metrics {
         registry.register("bundles_refused", "Bundles that had faults", counted.bundle_refused.clone());
         registry.register("log_writable", "1 while the audit log can be written", counted.log_writable.clone());
         registry.register("shadow_decisions", "Judgements in the shadow, by comparison", counted.shadowed.clone());
+        registry.register(
+            "asked_dropped",
+            "Decisions of operations that were not kept, since one asked for too much",
+            counted.asked_dropped.clone(),
+        );
         registry.register("shadow_missed", "Judgements that the shadow missed, by why", counted.shadow_missed.clone());
         registry.register("shadow_on", "1 while a bundle decides in the shadow", counted.shadow_on.clone());
         registry.register("votes", "Votes by choice", counted.votes.clone());

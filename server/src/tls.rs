@@ -1,10 +1,17 @@
 //! The server's certificate: the operator's, or one that the server makes for itself; and the pin that names its key.
 
+mod cards;
+mod clients;
+
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use sha2::{Digest as _, Sha256};
+
+pub use self::cards::{Card, Cards, Shown};
+pub use self::clients::{Clients, ListFault};
 
 use crate::config::Tls;
 use crate::vault::write_private;
@@ -17,9 +24,14 @@ pub enum TlsFault {
     NoCertificate { path: PathBuf },
     #[error("`{}` was renewed with another key; probes pin the old one, so it is taken up at the next start only", path.display())]
     AnotherKey { path: PathBuf },
-    #[error("could not make a certificate: {0}")]
+    #[error("the list of revoked certificates in `{}` cannot be used: {fault}", path.display())]
+    List { path: PathBuf, fault: ListFault },
+    #[error("the certificate cannot be used: {0}")]
     Making(String),
 }
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A certificate with its key, and the pin that enrollment tokens carry.
 #[derive(Clone)]
@@ -30,16 +42,9 @@ pub struct Certificate {
     pub pin: String,
     /// Whose certificates clients show, where that is asked for.
     pub clients: Option<Clients>,
+    /// How often the files are looked at.
+    pub look_every: Duration,
     files: (PathBuf, PathBuf),
-}
-
-/// The authority that vouches for clients (mutual TLS).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clients {
-    /// PEM.
-    pub authority: Vec<u8>,
-    /// Nobody comes in without one; else who shows one has to have it from there.
-    pub required: bool,
 }
 
 impl Certificate {
@@ -67,24 +72,23 @@ impl Certificate {
         let first = pem_block(&chain).ok_or_else(missing)?;
         let spki = public_key(&first).ok_or_else(missing)?;
         let files = (cert.to_owned(), key_file.to_owned());
-        Ok(Self { pin: BASE64.encode(Sha256::digest(spki)), chain, key, clients: None, files })
+        Ok(Self { pin: BASE64.encode(Sha256::digest(spki)), chain, key, clients: None, look_every: LOOK_EVERY, files })
     }
 
-    /// Asks clients for certificates of the authority in this file.
-    pub fn asking(self, authority: &Path, required: bool) -> Result<Self, TlsFault> {
-        let path = || authority.to_owned();
-        let pem = std::fs::read(authority).map_err(|source| TlsFault::Unreadable { path: path(), source })?;
-        let whole = pem_block(&pem).is_some_and(|first| public_key(&first).is_some());
-        if !whole {
-            return Err(TlsFault::NoCertificate { path: path() });
-        }
-        Ok(Self { clients: Some(Clients { authority: pem, required }), ..self })
+    /// Asks clients for certificates.
+    pub fn asking(self, clients: Clients) -> Self {
+        Self { clients: Some(clients), ..self }
     }
 
-    /// The certificate as it stands in its files now, if it was renewed. Probes pin its key, so a renewal that brings
+    /// The certificate as it stands in its files now, or with its clients' list as that stands, if either was renewed. Probes pin its key, so a renewal that brings
     /// another key is not taken up while they are connected: it takes a restart, which somebody decides on.
-    pub fn renewed(&self) -> Result<Option<Self>, TlsFault> {
-        let now = Self { clients: self.clients.clone(), ..Self::read(&self.files.0, &self.files.1)? };
+    pub fn renewed(&self, now_ms: i64) -> Result<Option<Self>, TlsFault> {
+        let clients = self.clients.as_ref().map(|clients| clients.renewed(now_ms)).transpose()?.flatten();
+        if let Some(clients) = clients {
+            return Ok(Some(Self { clients: Some(clients), ..self.clone() }));
+        }
+        let (clients, look_every) = (self.clients.clone(), self.look_every);
+        let now = Self { clients, look_every, ..Self::read(&self.files.0, &self.files.1)? };
         if now.pin != self.pin {
             return Err(TlsFault::AnotherKey { path: self.files.0.clone() });
         }
@@ -159,16 +163,16 @@ mod tests {
         std::fs::write(&key, keys.serialize_pem()).unwrap();
         std::fs::write(&cert, certify(&keys, "one.example")).unwrap();
         let first = Certificate::read(&cert, &key).unwrap();
-        assert!(first.renewed().unwrap().is_none());
+        assert!(first.renewed(0).unwrap().is_none());
         std::fs::write(&cert, certify(&keys, "two.example")).unwrap();
-        let second = first.renewed().unwrap().unwrap();
+        let second = first.renewed(0).unwrap().unwrap();
         assert_eq!(second.pin, first.pin);
-        assert!(second.renewed().unwrap().is_none());
+        assert!(second.renewed(0).unwrap().is_none());
         std::fs::write(&cert, "half a certif").unwrap();
-        assert!(matches!(second.renewed(), Err(TlsFault::NoCertificate { .. })));
+        assert!(matches!(second.renewed(0), Err(TlsFault::NoCertificate { .. })));
         let other = rcgen::KeyPair::generate().unwrap();
         std::fs::write(&key, other.serialize_pem()).unwrap();
         std::fs::write(&cert, certify(&other, "two.example")).unwrap();
-        assert!(matches!(second.renewed(), Err(TlsFault::AnotherKey { .. })));
+        assert!(matches!(second.renewed(0), Err(TlsFault::AnotherKey { .. })));
     }
 }

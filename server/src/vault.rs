@@ -110,17 +110,8 @@ impl Vault {
     }
 
     fn write(&self, keys: &Keys) -> Result<(), VaultFault> {
-        let line = |key: &Zeroizing<[u8; 32]>| Zeroizing::new(hex::encode(**key));
-        let mut text = Zeroizing::new(line(&keys.now).to_string());
-        if let Some(before) = &keys.before {
-            text.push('\n');
-            text.push_str(&line(before));
-        }
-        write_private(&self.0.path, text.as_bytes()).map_err(|source| VaultFault::Unreadable {
-            what: "write",
-            path: self.0.path.clone(),
-            source,
-        })
+        let lines: Vec<_> = std::iter::once(&keys.now).chain(&keys.before).cloned().collect();
+        replace_keys(&self.0.path, &lines)
     }
 
     /// Seals `secret`; `label` says what it is and has to be the same when it is opened.
@@ -165,8 +156,8 @@ pub fn key_file(path: &Path, clock: &Clock) -> Result<Zeroizing<[u8; 32]>, Vault
     }
 }
 
-/// One such key, or two: the one of now and the one before.
-fn key_lines(path: &Path, clock: &Clock) -> Result<Vec<Zeroizing<[u8; 32]>>, VaultFault> {
+/// One such key, or two while one takes the other's place.
+pub fn key_lines(path: &Path, clock: &Clock) -> Result<Vec<Zeroizing<[u8; 32]>>, VaultFault> {
     let fault = |what| move |source| VaultFault::Unreadable { what, path: path.to_owned(), source };
     if !path.exists() {
         let mut text = hex::encode(clock.secret());
@@ -187,13 +178,33 @@ fn key_lines(path: &Path, clock: &Clock) -> Result<Vec<Zeroizing<[u8; 32]>>, Vau
     if (1..=2).contains(&keys.len()) { Ok(keys) } else { Err(malformed()) }
 }
 
-/// Writes a file that only its owner can read, whole or not at all.
+/// Writes a file that only its owner can read, whole or not at all. When this returns, a power cut does not take it away.
 pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let draft = path.with_extension("new");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&draft, path)
+    fs::rename(&draft, path)?;
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+/// Puts `keys` in the place of those in the file, and writes over the old file's bytes once the new one is safe. A disk or
+/// file system that never writes in place keeps them still; that much a program cannot help.
+pub fn replace_keys(path: &Path, keys: &[Zeroizing<[u8; 32]>]) -> Result<(), VaultFault> {
+    let fault = |source| VaultFault::Unreadable { what: "write", path: path.to_owned(), source };
+    let mut old = fs::OpenOptions::new().write(true).open(path).map_err(fault)?;
+    let length = old.metadata().map_err(fault)?.len();
+    let mut text = Zeroizing::new(String::new());
+    for key in keys {
+        text.push_str(&Zeroizing::new(hex::encode(**key)));
+        text.push('\n');
+    }
+    write_private(path, text.as_bytes()).map_err(fault)?;
+    let blank = vec![0; usize::try_from(length).unwrap_or_default()];
+    old.write_all(&blank).and_then(|()| old.sync_all()).map_err(fault)
 }
 
 #[cfg(test)]

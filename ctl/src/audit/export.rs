@@ -58,7 +58,7 @@ enum Form {
 pub struct VerifyEvidence {
     /// The file.
     file: PathBuf,
-    /// The log's key, `name+keyid+base64`; no other is trusted.
+    /// The log's key, `name+keyid+base64`, of now or of before; none is trusted that it does not lead to.
     #[arg(long, value_name = "KEY")]
     verifier: Option<String>,
 }
@@ -117,10 +117,15 @@ impl VerifyEvidence {
         let answer = json!({
             "ok": true, "proved": shown.proved, "dropped": manifest.dropped, "gaps": shown.gaps, "by": manifest.by,
             "narrowed_by": manifest.narrowed_by, "verifier": shown.verifier, "trusted": key.is_some(),
-            "votes": counted(&shown.votes),
+            "votes": counted(&shown.votes), "turns": shown.turns,
         });
         screen.either(&answer, || {
             screen.data(&format!("{}{} entries are proved to be in the log", word("ok"), shown.proved));
+            if shown.turns > 0 {
+                let n = shown.turns;
+                screen
+                    .data(&format!("{}the log's key was turned {n} times, each time signed by both keys", word("ok")));
+            }
             say_votes(screen, &shown.votes);
             if key.is_none() {
                 screen.note(

@@ -2,6 +2,7 @@
 
 mod export;
 mod kept;
+mod keys;
 mod offline;
 mod prove;
 mod read;
@@ -42,6 +43,8 @@ enum One {
     CheckProof(prove::CheckProof),
     /// The newest signed head of the log.
     Checkpoint(read::Head),
+    /// The keys that sign the log or did, and that each of them named the next.
+    Keys(keys::Keys),
 }
 
 impl Audit {
@@ -56,6 +59,7 @@ impl Audit {
             Some(One::Proof(proof)) => proof.obey(&server()?, screen).await,
             Some(One::CheckProof(check)) => check.obey(screen),
             Some(One::Checkpoint(head)) => head.obey(&server()?, screen).await,
+            Some(One::Keys(keys)) => keys.obey(&server()?, screen).await,
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use legator_engine::tlog::{Ticket, Verifier};
+use legator_engine::tlog::{self, Ticket, Verifier};
 use serde_json::{Value, json};
 
 use super::kept::Kept;
+use super::keys::Turns;
 use super::{verifier, write_file};
 use crate::clean;
 use crate::exit::{Exit, Failure};
@@ -35,6 +36,9 @@ pub struct CheckProof {
     /// The log's key, `name+keyid+base64`.
     #[arg(long, value_name = "KEY")]
     verifier: String,
+    /// The turns of the log's key, as `audit keys --out` kept them: then the key may be one of before or after.
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
 }
 
 impl Proof {
@@ -79,17 +83,21 @@ pub async fn fetch(server: &Server, index: u64, known: Option<&Verifier>) -> Res
     let Some(entry) = proof["entry"].as_str() else {
         return Err(Failure::Log(format!("the text of entry {index} is lost; only its hash is left")));
     };
-    let size = check(field::text(&proof, "proof"), entry, known.unwrap_or(&said), Some(index))?;
+    let keys = match known {
+        Some(known) if *known != said => Turns::of(server).await?.follow(known)?.keys,
+        _ => tlog::Keys::of(said),
+    };
+    let size = check(field::text(&proof, "proof"), entry, &keys, Some(index))?;
     Ok((proof, size))
 }
 
-fn check(proof: &str, entry: &str, key: &Verifier, index: Option<u64>) -> Result<u64, Failure> {
+fn check(proof: &str, entry: &str, keys: &tlog::Keys, index: Option<u64>) -> Result<u64, Failure> {
     let unproven = |why: String| Failure::Log(format!("the proof does not prove it: {why}"));
     let ticket = Ticket::parse(proof).map_err(|fault| unproven(fault.to_string()))?;
     if index.is_some_and(|index| index != ticket.index) {
         return Err(unproven(format!("it is of entry {}", ticket.index)));
     }
-    let head = ticket.verify(entry.as_bytes(), key).map_err(|fault| unproven(fault.to_string()))?;
+    let head = ticket.verify_under(entry.as_bytes(), keys).map_err(|fault| unproven(fault.to_string()))?;
     Ok(head.size)
 }
 
@@ -99,7 +107,11 @@ impl CheckProof {
         let key = verifier(&self.verifier)?;
         // An editor's newline at the end is not part of the entry, which is one line of JSON.
         let entry = entry.strip_suffix('\n').unwrap_or(&entry);
-        let size = match check(&proof, entry, &key, None) {
+        let keys = match &self.keys {
+            Some(path) => Turns::kept(path)?.follow(&key).map(|followed| followed.keys),
+            None => Ok(tlog::Keys::of(key.clone())),
+        };
+        let size = match keys.and_then(|keys| check(&proof, entry, &keys, None)) {
             Ok(size) => size,
             Err(Failure::Log(why)) if screen.json => {
                 screen.document(&json!({ "ok": false, "why": why }));

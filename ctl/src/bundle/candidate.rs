@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use legator_engine::Bundle;
-use legator_engine::replay::Selection;
+use legator_engine::replay::{Of, Selection};
 use serde_json::{Map, Value, json};
 
 use super::source;
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
-use crate::{clean, clock, span};
+use crate::{clean, span};
 
 /// What is tried out.
 #[derive(Args)]
@@ -74,6 +74,9 @@ pub fn load(screen: Screen, folder: &Path) -> Result<Result<Bundle, Exit>, Failu
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Which decisions")]
 pub struct SelectionArgs {
+    /// Only of commands, or only of operations of the API.
+    #[arg(long, value_name = "WHAT", value_parser = ["commands", "operations"])]
+    of: Option<String>,
     /// From then on: a span before now (`30d`, `12h`) or a time (RFC 3339).
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
@@ -86,8 +89,8 @@ pub struct SelectionArgs {
     /// Only on probes with this tag.
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// Only what was classified so: `observe`, `diagnose`, `remediate` or `destroy`.
-    #[arg(long, value_name = "LEVEL")]
+    /// Only commands of this level (`observe`, `diagnose`, `remediate`, `destroy`), or only this operation.
+    #[arg(long, value_name = "ACTION")]
     action: Option<String>,
     /// Only what ended so: `deny`, `hold`, `queue` or `allow`.
     #[arg(long, value_name = "OUTCOME")]
@@ -100,10 +103,10 @@ pub struct SelectionArgs {
 impl SelectionArgs {
     /// Names and values, as the API takes them.
     pub fn pairs(&self) -> Result<Vec<(&'static str, String)>, Failure> {
-        let said = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
         let pairs = [
-            ("since", said(when(self.since.as_deref())?)),
-            ("until", said(when(self.until.as_deref())?)),
+            ("of", self.of.clone()),
+            ("since", span::said(self.since.as_deref())?),
+            ("until", span::said(self.until.as_deref())?),
             ("principal", self.principal.clone()),
             ("tag", self.tag.clone()),
             ("action", self.action.clone()),
@@ -117,41 +120,14 @@ impl SelectionArgs {
     pub fn selection(&self) -> Result<Selection, Failure> {
         let ms = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
         Ok(Selection {
-            since_ms: ms(when(self.since.as_deref())?),
-            until_ms: ms(when(self.until.as_deref())?),
+            of: self.of.as_deref().and_then(Of::named),
+            since_ms: ms(span::when(self.since.as_deref())?),
+            until_ms: ms(span::when(self.until.as_deref())?),
             principal: self.principal.clone(),
             tag: self.tag.clone(),
             action: self.action.clone(),
             outcome: self.outcome.clone(),
             policy: self.policy.clone(),
         })
-    }
-}
-
-fn when(text: Option<&str>) -> Result<Option<DateTime<Utc>>, Failure> {
-    let Some(text) = text else { return Ok(None) };
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(Some(at.to_utc()));
-    }
-    let wrong = || Failure::Usage(format!("`{text}` is neither a span (`30d`) nor a time (`2027-01-31T08:00:00Z`)"));
-    let span = span::parse(text).map_err(|_| wrong())?;
-    let span = TimeDelta::from_std(span).map_err(|_| wrong())?;
-    clock::now().checked_sub_signed(span).map(Some).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_spans_and_times_and_nothing_else() {
-        let at = when(Some("2027-01-31T08:00:00+01:00")).unwrap().unwrap();
-        assert_eq!(at.to_rfc3339_opts(SecondsFormat::Secs, true), "2027-01-31T07:00:00Z");
-        let ago = clock::now() - when(Some("30d")).unwrap().unwrap();
-        assert!((29..=30).contains(&ago.num_days()), "{ago}");
-        assert_eq!(when(None).unwrap(), None);
-        for wrong in ["yesterday", "-3d", "2027-01-31", ""] {
-            assert!(when(Some(wrong)).is_err(), "{wrong}");
-        }
     }
 }

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::progress::Bar;
 use super::{loaded, source};
-use crate::clean;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, word};
+use crate::server::Server;
+use crate::{clean, field};
 
 /// Say what a change to a bundle changes: files, policies, and which answers, what is newly allowed first.
 #[derive(Args)]
@@ -19,16 +20,38 @@ pub struct Compare {
     before: PathBuf,
     /// The bundle after.
     after: PathBuf,
+    /// Both are revisions that the server keeps (`active` is the one that decides), and it compares their answers.
+    #[arg(long)]
+    on_server: bool,
     /// How many requests are generated beside those of the cases.
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
-    requests: usize,
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    requests: u32,
     /// Fail if any answer changes.
     #[arg(long)]
     fail_on_change: bool,
 }
 
 impl Compare {
-    pub fn obey(self, screen: Screen) -> Result<Exit, Failure> {
+    pub async fn obey(self, server: impl FnOnce() -> Result<Server, Failure>, screen: Screen) -> Result<Exit, Failure> {
+        if self.on_server { self.there(&server()?, screen).await } else { self.here(screen) }
+    }
+
+    /// The answers of two revisions, as the server finds them.
+    async fn there(self, server: &Server, screen: Screen) -> Result<Exit, Failure> {
+        let body = json!({
+            "revision": self.after.to_string_lossy(),
+            "against": self.before.to_string_lossy(),
+            "requests": self.requests,
+        });
+        let found = server.post(&["api", "v1", "bundles", "compare"], &[], &body).await?;
+        let answers: Vec<AnswerChange> =
+            serde_json::from_value(found["answers"].clone()).map_err(|fault| Failure::Answer(fault.to_string()))?;
+        let tried = usize::try_from(field::number(&found, "tried")).unwrap_or(usize::MAX);
+        screen.either(&found, || show_answers(screen, &answers, tried));
+        Ok(if self.fail_on_change && !answers.is_empty() { Exit::FAILED } else { Exit::OK })
+    }
+
+    fn here(self, screen: Screen) -> Result<Exit, Failure> {
         let read = |folder: &Path| source::read(folder).map(|files| (Bundle::load(&files), files));
         let (before, after) = match (read(&self.before)?, read(&self.after)?) {
             ((Ok(before), one), (Ok(after), other)) => ((before, one), (after, other)),
@@ -41,7 +64,7 @@ impl Compare {
         let bar = Bar::new(screen, "requests");
         let progress = |done, of| bar.at(done, of);
         let trial = Trial { filter: "", threads: loaded::threads(), progress: &progress };
-        let diff = Diff::of((&before.0, &before.1), (&after.0, &after.1), &trial, self.requests);
+        let diff = Diff::of((&before.0, &before.1), (&after.0, &after.1), &trial, self.requests as usize);
         drop(bar);
         let document = json!({
             "before": before.0.revision(),
@@ -78,13 +101,17 @@ fn show(screen: Screen, diff: &Diff) {
     if !diff.files.is_empty() {
         screen.data("");
     }
-    for answer in &diff.answers {
+    show_answers(screen, &diff.answers, diff.tried);
+}
+
+fn show_answers(screen: Screen, answers: &[AnswerChange], tried: usize) {
+    for answer in answers {
         one(screen, answer);
     }
-    let changes = diff.answers.len();
+    let changes = answers.len();
     let said =
         if changes == 0 { "no answer changes".to_owned() } else { format!("{changes} kind(s) of answer change") };
-    screen.data(&format!("{}{said}, of {} requests", word(if changes == 0 { "ok" } else { "hold" }), diff.tried));
+    screen.data(&format!("{}{said}, of {tried} requests", word(if changes == 0 { "ok" } else { "hold" })));
 }
 
 fn one(screen: Screen, answer: &AnswerChange) {

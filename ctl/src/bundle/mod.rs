@@ -21,7 +21,7 @@ mod key;
 mod lint;
 mod loaded;
 mod mutants;
-mod progress;
+pub mod progress;
 mod publish;
 mod replay;
 mod shadow;
@@ -82,7 +82,7 @@ impl Bundle {
             One::Key(key) => key.obey(screen),
             One::Lint(lint) => lint.obey(screen),
             One::Cover(cover) => cover.obey(screen),
-            One::Diff(diff) => diff.obey(screen),
+            One::Diff(diff) => diff.obey(server, screen).await,
             One::Explain(explain) => explain.obey(screen),
             One::Mutants(mutants) => mutants.obey(screen),
             One::Test(test) => test.obey(screen),

@@ -24,11 +24,20 @@ pub struct Shadow {
 #[derive(Subcommand)]
 enum One {
     /// Let it decide from now on, in place of one that did.
-    Start(Candidate),
+    Start(Start),
     /// What it would have changed so far.
     Status(Status),
     /// End it. What it counted stands in the audit log.
     Stop,
+}
+
+#[derive(Args)]
+struct Start {
+    #[command(flatten)]
+    candidate: Candidate,
+    /// Listen only to commands, or only to operations of the API.
+    #[arg(long, value_name = "WHAT", value_parser = ["commands", "operations"])]
+    of: Option<String>,
 }
 
 #[derive(Args)]
@@ -46,8 +55,10 @@ struct Status {
 impl Shadow {
     pub async fn obey(self, server: &Server, screen: Screen) -> Result<Exit, Failure> {
         match self.one {
-            One::Start(candidate) => {
-                let started = server.post(&PATH, &[], &Value::Object(candidate.body()?)).await?;
+            One::Start(Start { candidate, of }) => {
+                let mut body = candidate.body()?;
+                body.extend(of.map(|of| ("of".to_owned(), of.into())));
+                let started = server.post(&PATH, &[], &Value::Object(body)).await?;
                 screen.either(&started, || {
                     screen.data(&format!(
                         "{}{} decides in the shadow",
@@ -82,6 +93,7 @@ impl Status {
         screen.either(&shadow, || {
             screen.facts(&[
                 ("candidate", field::shown(&shadow, "candidate")),
+                ("of", field::shown(&shadow, "of")),
                 ("since", field::time(&shadow, "started_at")),
                 ("by", field::shown(&shadow, "actor")),
                 ("no time for", field::shown(&shadow, "dropped")),

@@ -5,6 +5,8 @@ mod bundles;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
 mod example;
 #[cfg(test)]
 mod fake;
@@ -22,3 +24,5 @@ mod rules;
 mod running;
 #[cfg(test)]
 mod signing_in;
+#[cfg(test)]
+mod turned;

@@ -24,6 +24,10 @@ pub struct Hello {
     pub versions: Vec<u16>,
     #[serde(with = "base64_nonce")]
     pub nonce: Nonce,
+    /// The marks of the keys that it holds, the one that it would rather use first. A probe that says none has one key, and
+    /// cannot be given another in a session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
 }
 
 /// What the server answers.
@@ -59,8 +63,10 @@ pub enum HandshakeFault {
 }
 
 impl Hello {
-    pub fn new(probe: ProbeId, nonce: Nonce) -> Self {
-        Self { probe, versions: VERSIONS.to_vec(), nonce }
+    /// From whoever holds these keys, the one that it would rather use first.
+    pub fn new(probe: ProbeId, nonce: Nonce, keys: &[&ProbeKey]) -> Self {
+        let keys = keys.iter().map(|key| key.mark(probe)).collect();
+        Self { probe, versions: VERSIONS.to_vec(), nonce, keys }
     }
 
     pub fn read(text: &str) -> Result<Self, HandshakeFault> {
@@ -92,6 +98,16 @@ pub fn answer(
     key: &ProbeKey,
     welcome_text: &str,
 ) -> Result<(Welcome, Sealer, Opener), HandshakeFault> {
+    answer_with(hello_text, hello, &[key], welcome_text).map(|(welcome, sealer, opener, _)| (welcome, sealer, opener))
+}
+
+/// The same for a probe that holds several keys: also, which of them the server proved.
+pub fn answer_with(
+    hello_text: &str,
+    hello: &Hello,
+    keys: &[&ProbeKey],
+    welcome_text: &str,
+) -> Result<(Welcome, Sealer, Opener, usize), HandshakeFault> {
     if let Ok(refusal) = read::<Refusal>(welcome_text, "refusal") {
         return Err(HandshakeFault::Refused { code: refusal.refused, detail: refusal.detail });
     }
@@ -99,12 +115,15 @@ pub fn answer(
     if !VERSIONS.contains(&welcome.version) {
         return Err(HandshakeFault::Version(vec![welcome.version]));
     }
-    let keys = SessionKeys::derive(key, hello.probe, welcome.version, &welcome.nonce, &hello.nonce);
     let proof = BASE64.decode(&welcome.proof).map_err(|_| HandshakeFault::Malformed("welcome"))?;
     let transcript = transcript(hello_text, welcome.version, &welcome.nonce, welcome.at_ms);
-    keys.to_probe.verify(&transcript.each_ref().map(Vec::as_slice), &proof).map_err(|_| HandshakeFault::Unproven)?;
+    let parts = transcript.each_ref().map(Vec::as_slice);
+    let derived =
+        keys.iter().map(|key| SessionKeys::derive(key, hello.probe, welcome.version, &welcome.nonce, &hello.nonce));
+    let mut proved = derived.enumerate().filter(|(_, keys)| keys.to_probe.verify(&parts, &proof).is_ok());
+    let (which, keys) = proved.next().ok_or(HandshakeFault::Unproven)?;
     let version = welcome.version;
-    Ok((welcome, Sealer::new(keys.to_server, version), Opener::new(keys.to_probe, version)))
+    Ok((welcome, Sealer::new(keys.to_server, version), Opener::new(keys.to_probe, version), which))
 }
 
 fn transcript(hello: &str, version: u16, nonce: &Nonce, at_ms: u64) -> [Vec<u8>; 5] {
@@ -146,7 +165,7 @@ mod tests {
     use super::*;
 
     fn hello(key: &ProbeKey) -> (String, Hello, String, Sealer, Opener) {
-        let hello = Hello::new(ProbeId::born(9, 9), [3; 32]);
+        let hello = Hello::new(ProbeId::born(9, 9), [3; 32], &[key]);
         let text = serde_json::to_string(&hello).unwrap();
         let (welcome, sealer, opener) = greet(&text, &hello, key, [4; 32], 1_000).unwrap();
         (text, hello, welcome, sealer, opener)
@@ -180,9 +199,32 @@ mod tests {
 
     #[test]
     fn versions_that_do_not_meet_are_named() {
-        let said = Hello { versions: vec![99], ..Hello::new(ProbeId::born(9, 9), [3; 32]) };
+        let said = Hello { versions: vec![99], ..Hello::new(ProbeId::born(9, 9), [3; 32], &[]) };
         let fault = greet("", &said, &ProbeKey::new([5; 32]), [4; 32], 0).err();
         assert_eq!(fault, Some(HandshakeFault::Version(vec![99])));
+    }
+
+    #[test]
+    fn a_probe_with_two_keys_learns_which_one_the_server_holds() {
+        let (old, new, other) = (ProbeKey::new([5; 32]), ProbeKey::new([6; 32]), ProbeKey::new([7; 32]));
+        for (n, key) in [&new, &old].into_iter().enumerate() {
+            let said = Hello::new(ProbeId::born(9, 9), [3; 32], &[&new, &old]);
+            assert_eq!(said.keys[n], key.mark(said.probe));
+            let text = serde_json::to_string(&said).unwrap();
+            let (welcome, ..) = greet(&text, &said, key, [4; 32], 1_000).unwrap();
+            assert_eq!(answer_with(&text, &said, &[&new, &old], &welcome).unwrap().3, n);
+            assert_eq!(answer_with(&text, &said, &[&other], &welcome).err(), Some(HandshakeFault::Unproven));
+        }
+        assert_ne!(old.mark(ProbeId::born(9, 9)), old.mark(ProbeId::born(9, 8)), "a mark is of one probe");
+    }
+
+    #[test]
+    fn a_probe_of_before_says_no_keys() {
+        let old = r#"{"probe":"PROBE","versions":[1],"nonce":"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM="}"#;
+        let probe = ProbeId::born(9, 9);
+        let hello = Hello::read(&old.replace("PROBE", &probe.to_string())).unwrap();
+        assert_eq!(hello, Hello::new(probe, [3; 32], &[]));
+        assert!(!serde_json::to_string(&hello).unwrap().contains("keys"));
     }
 
     #[test]

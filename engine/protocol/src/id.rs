@@ -110,6 +110,8 @@ typed_id! {
     DelegationId => "dlg",
     /// A comment on a request.
     CommentId => "cmt",
+    /// An operation that was asked of the API.
+    OperationId => "opn",
 }
 
 #[cfg(test)]

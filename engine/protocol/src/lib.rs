@@ -7,13 +7,14 @@ mod id;
 mod level;
 mod message;
 mod seal;
+mod turn;
 
 pub use command::{CommandSpec, Invocation, Look, LookKind, Order, SealedOrder, Seen, SpecFault};
 pub use frame::{FrameFault, MAX_FRAME, Opener, Sealer};
-pub use handshake::{HandshakeFault, Hello, Refusal, Welcome, answer, greet};
+pub use handshake::{HandshakeFault, Hello, Refusal, Welcome, answer, answer_with, greet};
 pub use id::{
-    ApprovalId, CommandId, CommentId, DelegationId, GrantId, IdFault, KeyId, ProbeId, ReplayId, RunId, SessionId,
-    TokenId, UserId, VoteKeyId,
+    ApprovalId, CommandId, CommentId, DelegationId, GrantId, IdFault, KeyId, OperationId, ProbeId, ReplayId, RunId,
+    SessionId, TokenId, UserId, VoteKeyId,
 };
 pub use level::Level;
 pub use message::{
@@ -21,6 +22,7 @@ pub use message::{
     ToServer,
 };
 pub use seal::{Nonce, OpenFault, OrderKey, ProbeKey, SessionKeys, Tag};
+pub use turn::{Exchange, KeyShare, TurnFault};
 
 /// The versions of the wire that this build speaks, newest last.
 pub const VERSIONS: &[u16] = &[1];

@@ -33,6 +33,8 @@ pub enum ToProbe {
     },
     /// The audit log's newest checkpoint, to be kept here: a witness that the log was not cut.
     Checkpoint { note: String },
+    /// Agree with the server on another key, and keep it beside the one of now: this is the server's half.
+    RotateKey { turn: String, public: String },
     /// Answer with `Pong`.
     Ping { at_ms: u64 },
 }
@@ -57,6 +59,17 @@ pub enum ToServer {
         command: CommandId,
         by: RefusedBy,
         detail: String,
+    },
+    /// The new key is durable here, beside the one of now: the probe's half, and the proof that it is the same key.
+    KeyKept {
+        turn: String,
+        public: String,
+        proof: String,
+    },
+    /// There is no new key here, and why.
+    KeyNotKept {
+        turn: String,
+        why: String,
     },
     Pong {
         at_ms: u64,

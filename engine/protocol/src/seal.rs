@@ -30,7 +30,13 @@ impl ProbeKey {
         &self.0
     }
 
-    fn derive(&self, salt: &[u8], info: &[&[u8]]) -> MacKey {
+    /// A name for the key that tells nothing of it: by it both sides find the key that they share, where there are two.
+    pub fn mark(&self, probe: ProbeId) -> String {
+        let tag = self.derive(b"legator key mark v1", &[probe.to_string().as_bytes()]).tag(&[]);
+        tag.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(crate) fn derive(&self, salt: &[u8], info: &[&[u8]]) -> MacKey {
         let mut okm = [0u8; 32];
         let derived = Hkdf::<Sha256>::new(Some(salt), &self.0).expand_multi_info(info, &mut okm);
         // INVARIANT: 32 bytes is within what HKDF-SHA256 gives (8,160).

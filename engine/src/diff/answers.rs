@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::PolicyChange;
 use crate::boundary::{self, Material, Request};
@@ -12,12 +12,13 @@ use crate::decision::{Decision, Outcome};
 use crate::{Bundle, parallel};
 
 /// A kind of change, shown by the first request that has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerChange {
     pub before: Short,
     pub after: Short,
     pub action: String,
     /// The case that shows it; of a generated request none.
+    #[serde(default)]
     pub named: Option<String>,
     /// The request, as a case with the answer of the second bundle, to paste into a file of cases.
     pub case: String,
@@ -26,7 +27,7 @@ pub struct AnswerChange {
 }
 
 /// An answer in short.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Short {
     pub outcome: String,
     pub approvals: u32,

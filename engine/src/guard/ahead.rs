@@ -14,6 +14,9 @@ use crate::rationale::Effect;
 impl Guard {
     /// The contexts that the grants make which cover this request, in the order of their ids.
     pub(crate) fn agreed_ahead(&self, question: &Question, facts: &Facts) -> Vec<Context> {
+        if !question.has.grant {
+            return Vec::new();
+        }
         let mut grants: Vec<&Grant> =
             facts.context.grants.iter().filter(|grant| facts.at_ms < grant.until_ms).collect();
         grants.sort_by(|one, other| one.id.cmp(&other.id));

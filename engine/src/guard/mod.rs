@@ -12,6 +12,7 @@ mod people;
 pub(crate) mod policy;
 mod question;
 mod slice;
+mod unsound;
 mod variant;
 mod vocabulary;
 

@@ -10,15 +10,12 @@ use cedar_policy_core::extensions::Extensions;
 use legator_protocol::{CommandSpec, Invocation};
 
 use super::Way;
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{Has, Vocabulary};
 use crate::decision::Classified;
 use crate::facts::{Approvals, Ask, Context, DEFAULT_TENANT, Facts, Principal, Resource};
 
 /// Operations that can wait for people, as commands do.
 const APPROVABLE: [&str; 2] = ["activateBundle", "grantAhead"];
-
-/// Operations that are votes: their context says how the vote came in.
-const VOTES: [&str; 1] = ["decideApproval"];
 
 /// One request, ready to be held against policies.
 pub(crate) struct Question {
@@ -29,7 +26,8 @@ pub(crate) struct Question {
     pub(crate) way: Way,
     /// Whether people can agree to it, so that their approvals are part of its context.
     pub(crate) approvable: bool,
-    votes: bool,
+    /// What its context can take.
+    pub(crate) has: Has,
     command: Option<Value>,
     time: Value,
     types: Arc<ContextTypes>,
@@ -94,11 +92,11 @@ impl Question {
             _ => None,
         };
         let types = Arc::new(ContextTypes { user: vocabulary.types.of("User") });
-        let approvable = command.is_some() || APPROVABLE.contains(&action);
-        let votes = VOTES.contains(&action);
+        let has = asked.has;
+        let approvable = command.is_some() || (has.approvals && APPROVABLE.contains(&action));
         let action = asked.uid.clone();
         let time = time(facts.at_ms);
-        Ok(Self { principal, action, resource, entities, way, approvable, votes, command, time, types })
+        Ok(Self { principal, action, resource, entities, way, approvable, has, command, time, types })
     }
 
     /// The request with this context, for Cedar's evaluator.
@@ -125,17 +123,17 @@ impl Question {
         }
         if let Some(reason) = &context.breakglass {
             let uses = context.breakglass_uses.unwrap_or_default();
-            let glass = [
-                ("reason", Value::from(reason.as_str())),
-                ("recent", Value::from(i64::from(uses.recent))),
-                ("unreviewed", Value::from(i64::from(uses.unreviewed))),
-            ];
+            let mut glass = vec![("reason", Value::from(reason.as_str()))];
+            if self.has.glass_counts {
+                glass.push(("recent", Value::from(i64::from(uses.recent))));
+                glass.push(("unreviewed", Value::from(i64::from(uses.unreviewed))));
+            }
             pairs.push(("breakglass", Value::record(glass, None)));
         }
         if let Some(reason) = &context.reason {
             pairs.push(("reason", Value::from(reason.as_str())));
         }
-        if self.votes {
+        if self.has.ballot {
             let ballot = context.vote.unwrap_or_default();
             pairs.push(("enrolled", Value::from(ballot.enrolled)));
             pairs.push(("signed", Value::from(ballot.signed)));
@@ -156,9 +154,13 @@ impl Question {
             ("by", Value::set_of_lits(approvals.by.iter().map(user), None)),
             ("count", Value::from(count)),
             ("groups", texts(&approvals.groups)),
-            ("signed", Value::set_of_lits(approvals.signed.iter().map(user), None)),
         ];
-        pairs.extend(approvals.grant.as_deref().map(|grant| ("grant", Value::from(grant))));
+        if self.has.signed {
+            pairs.push(("signed", Value::set_of_lits(approvals.signed.iter().map(user), None)));
+        }
+        if let Some(grant) = approvals.grant.as_deref().filter(|_| self.has.grant) {
+            pairs.push(("grant", Value::from(grant)));
+        }
         Value::record(pairs, None)
     }
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use cedar_policy::{Schema, SchemaFragment};
 use cedar_policy_core::ast::{Eid, Entity, EntityType, EntityUID, Name};
+use cedar_policy_core::validator::ValidatorSchema;
+use cedar_policy_core::validator::types::Type;
 use miette::Diagnostic;
 
 use crate::bundle::Fault;
@@ -26,6 +28,45 @@ pub(crate) struct Action {
     pub(crate) within: Vec<EntityUID>,
     principals: Vec<EntityType>,
     resources: Vec<EntityType>,
+    pub(crate) has: Has,
+}
+
+/// What the context of an action came to have after the first schema. Every revision keeps the schema that it was
+/// written with, and one from before is not given what it could not take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Has {
+    /// `approvals`, of what can wait for people.
+    pub(crate) approvals: bool,
+    /// `approvals.signed`: whose vote is signed.
+    pub(crate) signed: bool,
+    /// `approvals.grant`: what was agreed to ahead. Without it a policy could not tell it from a vote, so none counts.
+    pub(crate) grant: bool,
+    /// `enrolled` and `signed`, of a vote.
+    pub(crate) ballot: bool,
+    /// `breakglass.recent` and `breakglass.unreviewed`.
+    pub(crate) glass_counts: bool,
+}
+
+impl Has {
+    fn of(schema: &Schema, action: &EntityUID) -> Self {
+        let schema: &ValidatorSchema = schema.as_ref();
+        let context = schema.context_type(action);
+        let knows = |of: &str, attribute: &str| {
+            attribute_of(context, of).is_some_and(|inner| attribute_of(Some(inner), attribute).is_some())
+        };
+        Self {
+            approvals: attribute_of(context, "approvals").is_some(),
+            signed: knows("approvals", "signed"),
+            grant: knows("approvals", "grant"),
+            ballot: attribute_of(context, "enrolled").is_some(),
+            glass_counts: knows("breakglass", "recent"),
+        }
+    }
+}
+
+fn attribute_of<'t>(record: Option<&'t Type>, name: &str) -> Option<&'t Type> {
+    let Some(Type::Record { attrs, .. }) = record else { return None };
+    attrs.iter().find(|(known, _)| known.as_str() == name).map(|(_, attribute)| attribute.attr_type.as_ref())
 }
 
 impl Action {
@@ -89,8 +130,8 @@ impl Vocabulary {
         let whole = |message: String| vec![Fault::whole(file, message)];
         let (fragment, _) = SchemaFragment::from_cedarschema_str(text)
             .map_err(|error| coded(faults_of(file, text, &error, "the schema cannot be read"), "schema-syntax"))?;
-        let schema = Schema::from_schema_fragments([fragment])
-            .map_err(|error| coded(faults_of(file, text, &error, "the schema does not hold together"), "schema"))?;
+        let schema = Schema::from_schema_fragments([fragment.clone()])
+            .map_err(|error| coded(super::unsound::faults(file, text, fragment, &error), "schema"))?;
         let types = Types::new().map_err(|error| whole(format!("the schema cannot be used: {error}")))?;
         let entities = schema.action_entities().map_err(|error| whole(error.to_string()))?;
         let entities: &cedar_policy_core::entities::Entities = entities.as_ref();
@@ -99,7 +140,8 @@ impl Vocabulary {
             let uid = entity.uid().clone();
             let (principals, resources) = applies_to(&schema, &types, &uid);
             let within = std::iter::once(uid.clone()).chain(entity.ancestors().cloned()).collect();
-            let action = Action { uid: uid.clone(), entity: entity.clone(), within, principals, resources };
+            let has = Has::of(&schema, &uid);
+            let action = Action { uid: uid.clone(), entity: entity.clone(), within, principals, resources, has };
             actions.insert(AsRef::<str>::as_ref(uid.eid()).to_owned(), action);
         }
         let tenancy = schema.entity_types().any(|name| name.to_string() == "Org");

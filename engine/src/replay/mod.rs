@@ -18,7 +18,7 @@ pub use line::{Line, Stopped};
 pub use mask::{Blind, Kept, Mask};
 pub use obstacle::{Obstacle, ObstacleKind};
 pub use record::Record;
-pub use selection::Selection;
+pub use selection::{Of, Selection};
 pub use tally::{Counts, Tally};
 
 use crate::bundle::Bundle;

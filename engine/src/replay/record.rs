@@ -4,19 +4,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::obstacle::{Obstacle, ObstacleKind};
+use super::selection::Of;
 use crate::decision::Decision;
-use crate::facts::{Ask, Facts, Resource};
+use crate::facts::{Ask, Facts, OtherKind, Resource};
 
 /// The version of a line. Another one is not read.
 pub(super) const VERSION: u64 = 1;
 
-/// One judgement of one command.
+/// One judgement of one command, or of one operation of the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     v: u64,
+    /// The command, or the operation.
     pub command: String,
-    /// Which judgement of that command, from 1.
+    /// Which judgement of it, from 1.
     pub judgement: u32,
     /// When it was recorded, in UTC milliseconds.
     pub at_ms: i64,
@@ -68,6 +70,13 @@ impl Record {
         if principal.name.is_empty() { &principal.id } else { &principal.name }
     }
 
+    pub const fn of(&self) -> Of {
+        match self.facts.ask {
+            Ask::Command(_) => Of::Commands,
+            Ask::Operation(_) => Of::Operations,
+        }
+    }
+
     /// The probe that the command was for; none for an operation on something else.
     pub fn probe(&self) -> Option<&crate::facts::Probe> {
         match &self.facts.resource {
@@ -76,11 +85,12 @@ impl Record {
         }
     }
 
-    /// What was asked for, as a person would type it.
+    /// What was asked for, as a person would type it; for an operation with what it was asked of.
     pub fn asked(&self) -> String {
-        match &self.facts.ask {
-            Ask::Command(spec) => spec.line(),
-            Ask::Operation(name) => name.clone(),
+        match (&self.facts.ask, &self.facts.resource) {
+            (Ask::Command(spec), _) => spec.line(),
+            (Ask::Operation(name), Resource::Other(other)) if other.kind == OtherKind::ControlPlane => name.clone(),
+            (Ask::Operation(name), resource) => format!("{name} {}", resource.id()),
         }
     }
 }

@@ -4,10 +4,38 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 
+/// What a decision is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Of {
+    /// Something to be run on a host.
+    Commands,
+    /// Everything else that the API can do.
+    Operations,
+}
+
+impl Of {
+    pub const ALL: [Self; 2] = [Self::Commands, Self::Operations];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Commands => "commands",
+            Self::Operations => "operations",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|of| of.as_str() == name)
+    }
+}
+
 /// What a decision must be; what is `None` asks nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
+    /// Of commands, or of operations; of both, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<Of>,
     /// From this time on, in UTC milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
@@ -20,7 +48,7 @@ pub struct Selection {
     /// A tag of the probe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// The action that was recorded: a command's level.
+    /// The action that was recorded: a command's level, or an operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// The outcome that was recorded: `deny`, `hold`, `queue` or `allow`.
@@ -42,6 +70,7 @@ impl Selection {
         let principal = &record.facts.principal;
         let drivers = &record.decision.rationale.drove_outcome;
         self.takes_time(record.at_ms)
+            && self.of.is_none_or(|of| of == record.of())
             && (fits(&self.principal, &principal.id) || fits(&self.principal, &principal.name))
             && fits(&self.action, &record.decision.action)
             && fits(&self.outcome, record.decision.outcome.as_str())

@@ -20,12 +20,21 @@ pub enum CheckpointFault {
     Shape,
     #[error("the checkpoint is of the log `{found}`, not of `{wanted}`")]
     Origin { found: String, wanted: String },
+    #[error(
+        "the checkpoint of {size} entries is signed by a key of the log that signs other sizes: its key was turned"
+    )]
+    Turned { size: u64 },
 }
 
 impl Checkpoint {
     /// The signed note. Its origin is the signer's name, as C2SP recommends.
     pub fn sign(size: u64, root: Hash, signer: &Signer) -> String {
-        signer.sign(&format!("{}\n{size}\n{}\n", signer.name(), root.to_base64()))
+        signer.sign(&text(signer.name(), size, root))
+    }
+
+    /// The same, signed by the key that goes and the key that comes.
+    pub fn cosign(size: u64, root: Hash, old: &Signer, new: &Signer) -> String {
+        note::cosign(&text(old.name(), size, root), &[old, new])
     }
 
     /// Checks the signature first and reads what it covers afterwards.
@@ -57,6 +66,11 @@ impl Checkpoint {
             root: Hash::from_base64(root).ok_or(CheckpointFault::Shape)?,
         })
     }
+}
+
+/// What a checkpoint signs.
+pub(super) fn text(origin: &str, size: u64, root: Hash) -> String {
+    format!("{origin}\n{size}\n{}\n", root.to_base64())
 }
 
 /// A number in the one way of writing it: no sign, no leading zero.

@@ -64,11 +64,15 @@ impl Signer {
 
     /// The note over a text, which must end in a newline (RFC: every text that we sign does).
     pub(crate) fn sign(&self, text: &str) -> String {
+        cosign(text, &[self])
+    }
+
+    fn signature_line(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes());
         let mut blob = Vec::with_capacity(68);
         blob.extend_from_slice(&self.id);
         blob.extend_from_slice(&signature.to_bytes());
-        format!("{text}\n{SIGNATURE_MARK}{} {}\n", self.name, STANDARD.encode(blob))
+        format!("{SIGNATURE_MARK}{} {}\n", self.name, STANDARD.encode(blob))
     }
 }
 
@@ -76,6 +80,12 @@ impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signer({})", self.name)
     }
+}
+
+/// The note over a text by several keys, each with a line of its own.
+pub(super) fn cosign(text: &str, signers: &[&Signer]) -> String {
+    let lines: String = signers.iter().map(|signer| signer.signature_line(text)).collect();
+    format!("{text}\n{lines}")
 }
 
 /// A name and the public key that checks what was signed under it. Its text is `name+keyid+base64`.
@@ -103,6 +113,10 @@ impl Verifier {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub const fn key(&self) -> &VerifyingKey {
+        &self.key
     }
 
     /// Reads `name+keyid+base64`.

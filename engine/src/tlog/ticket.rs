@@ -1,6 +1,7 @@
 //! The C2SP `tlog-proof` text: one entry's place in the log, provable offline with the log's verifier key alone.
 
 use super::checkpoint::{Checkpoint, CheckpointFault, parse_decimal};
+use super::keys::Keys;
 use super::note::Verifier;
 use super::{Hash, ProofFault, leaf_hash, verify_inclusion};
 
@@ -63,7 +64,15 @@ impl Ticket {
 
     /// Whether exactly these bytes are entry `index` of the log that `verifier` belongs to; the checkpoint that says so.
     pub fn verify(&self, entry: &[u8], verifier: &Verifier) -> Result<Checkpoint, TicketFault> {
-        let checkpoint = Checkpoint::open(&self.checkpoint, verifier)?;
+        self.leads(entry, Checkpoint::open(&self.checkpoint, verifier)?)
+    }
+
+    /// The same for a log whose key was turned: whichever of its keys signed the checkpoint, at a size that is its own.
+    pub fn verify_under(&self, entry: &[u8], keys: &Keys) -> Result<Checkpoint, TicketFault> {
+        self.leads(entry, keys.open(&self.checkpoint)?)
+    }
+
+    fn leads(&self, entry: &[u8], checkpoint: Checkpoint) -> Result<Checkpoint, TicketFault> {
         verify_inclusion(leaf_hash(entry), self.index, checkpoint.size, &self.path, checkpoint.root)?;
         Ok(checkpoint)
     }

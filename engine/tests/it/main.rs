@@ -14,6 +14,7 @@ mod explained;
 mod linked;
 mod lints;
 mod masked;
+mod older;
 mod oracle;
 mod refused_bundles;
 mod reloaded;

@@ -6,6 +6,7 @@ mod enrollment;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod losing;
 #[cfg(test)]

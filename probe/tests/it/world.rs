@@ -71,6 +71,7 @@ impl World {
             probe,
             name: "db-1".into(),
             key: key.clone(),
+            next_key: None,
             pin: None,
         };
         identity.save(&places.config()).unwrap();
@@ -146,8 +147,19 @@ impl World {
 
     /// A whole handshake, up to and with the probe's `Ready`.
     pub async fn accept(&self) -> (Link, Ready) {
-        let (socket, sealer, opener) = self.greet(&self.key).await;
-        let key = OrderKey::of(&self.key, self.probe);
+        self.accept_by(&self.key).await
+    }
+
+    /// The same by a server that holds this key, under a ceiling of `destroy`.
+    pub async fn accept_with(&self, key: &ProbeKey) -> Link {
+        let (mut link, _) = self.accept_by(key).await;
+        link.govern(Level::Destroy).await;
+        link
+    }
+
+    async fn accept_by(&self, key: &ProbeKey) -> (Link, Ready) {
+        let (socket, sealer, opener) = self.greet(key).await;
+        let key = OrderKey::of(key, self.probe);
         let mut link = Link { socket, sealer, opener, key };
         let ToServer::Ready(ready) = link.hear().await else { panic!("a session begins with `Ready`") };
         (link, ready)
@@ -252,6 +264,16 @@ impl Link {
                 Message::Binary(frame) => return serde_json::from_slice(self.opener.open(&frame).unwrap()).unwrap(),
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("expected a frame, got {other:?}"),
+            }
+        }
+    }
+
+    /// The next message that is like this; passes over others.
+    pub async fn hear_until(&mut self, wanted: impl Fn(&ToServer) -> bool) -> ToServer {
+        loop {
+            let message = self.hear().await;
+            if wanted(&message) {
+                return message;
             }
         }
     }

@@ -84,7 +84,7 @@ impl Session {
         let url = format!("ws://{address}/ws/probe");
         let (mut socket, _) = tokio_tungstenite::client_async_with_config(url, stream, Some(small)).await?;
         // A nonce need not be secret, only new; a swarm that tests nothing of it may count.
-        let hello = Hello::new(member.probe, [7; 32]);
+        let hello = Hello::new(member.probe, [7; 32], &[]);
         let text = serde_json::to_string(&hello)?;
         socket.send(Message::text(text.clone())).await?;
         let Some(Message::Text(welcome)) = socket.next().await.transpose()? else { bail!("no welcome") };

@@ -1,6 +1,6 @@
 //! How the log's faults look from outside. Reading the log is the timeline room's.
 
-use super::{ReadFault, WriteFault};
+use super::{LogKeyFault, ReadFault, WriteFault};
 use crate::error::Problem;
 
 impl From<WriteFault> for Problem {
@@ -20,6 +20,16 @@ impl From<ReadFault> for Problem {
         match fault {
             ReadFault::Plan(_) => Problem::new("invalid", fault.to_string()),
             _ => Problem::internal(fault),
+        }
+    }
+}
+
+impl From<LogKeyFault> for Problem {
+    fn from(fault: LogKeyFault) -> Self {
+        match fault {
+            LogKeyFault::Turning | LogKeyFault::Another(_) => Problem::new("conflict", fault.to_string()),
+            LogKeyFault::Write(fault) => fault.into(),
+            LogKeyFault::File(_) | LogKeyFault::Name(_) => Problem::internal(fault),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! A group's transaction as one caller's part sees it: a connection, and entries to add.
 //! Never: lets a part that failed leave a row or an entry behind.
 
-use legator_engine::tlog::{Hash, Node, leaf_hash};
+use std::sync::Arc;
+
+use legator_engine::tlog::{Hash, Node, Signer, Tree, Turn, leaf_hash};
 use serde::Serialize;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
@@ -21,8 +23,11 @@ pub struct Batch {
     /// The hashes of the group's entries, in order.
     leaves: Vec<Hash>,
     rows: Rows,
-    /// The index of the group's first entry.
-    base: u64,
+    /// The log as it was before this group.
+    base: Tree,
+    /// The key that signs the group, and the one that comes after it if the group's last entry turns it.
+    signer: Option<Arc<Signer>>,
+    turned: Option<Arc<Signer>>,
     at_ms: i64,
     /// How many leaves there were when the present part began.
     kept: usize,
@@ -47,7 +52,9 @@ impl Batch {
             connection,
             leaves: Vec::new(),
             rows: Rows::default(),
-            base: 0,
+            base: Tree::new(),
+            signer: None,
+            turned: None,
             at_ms: 0,
             kept: 0,
             begun: false,
@@ -73,7 +80,7 @@ impl Batch {
 
     /// Adds an entry and tells its index, which holds if the write does.
     pub fn entry(&mut self, draft: Draft) -> Result<u64, WriteFault> {
-        let index = self.base + self.leaves.len() as u64;
+        let index = self.base.size() + self.leaves.len() as u64;
         let (body, json) = self.rows.place_json(&store::INSERT_BODY, &draft.leaf(index, self.at_ms)?)?;
         if body.bytes() > LONGEST_ENTRY {
             return Err(WriteFault::TooLong { bytes: json.len(), limit: LONGEST_ENTRY as usize });
@@ -86,6 +93,22 @@ impl Batch {
         self.rows.push(&store::INSERT_BODY, &(index, body))?;
         self.leaves.push(hash);
         Ok(index)
+    }
+
+    /// Adds the entry in which the key of the log names the next one. It has to be the group's last: see the writer.
+    pub(super) fn turn_key(&mut self, draft: Draft, next: Signer) -> Result<(), WriteFault> {
+        let Some(signer) = &self.signer else { return Err(WriteFault::Closed) };
+        let mut tree = self.base.clone();
+        self.leaves.iter().for_each(|leaf| tree.append(*leaf, |_, _| {}));
+        let body = Turn::body(tree.size(), tree.root(), signer, &next);
+        self.entry(draft.body(body))?;
+        self.turned = Some(Arc::new(next));
+        Ok(())
+    }
+
+    /// The key that signs from now on, if this group turns it.
+    pub(super) const fn turned(&self) -> Option<&Arc<Signer>> {
+        self.turned.as_ref()
     }
 
     /// Adds a row for `bulk`. The rows of a whole group go in with one statement a kind, by rank, after every part has
@@ -104,10 +127,11 @@ impl Batch {
         self.at_ms
     }
 
-    pub(super) fn begin(&mut self, base: u64) {
+    pub(super) fn begin(&mut self, base: Tree, signer: Arc<Signer>) {
         self.leaves.clear();
         self.rows.clear();
         self.base = base;
+        (self.signer, self.turned) = (Some(signer), None);
         self.begun = false;
         self.savepoint = Savepoint::None;
     }
@@ -126,6 +150,7 @@ impl Batch {
 
     pub(super) async fn undo_part(&mut self) -> Result<(), DbFault> {
         self.leaves.truncate(self.kept);
+        self.turned = None;
         self.rows.undo();
         if self.savepoint == Savepoint::Ours {
             store::undo_savepoint(&mut self.connection).await?;
@@ -158,7 +183,7 @@ impl Batch {
         for (node, hash) in nodes {
             self.rows.push(&store::INSERT_NODE, &store::node_row(*node, hash))?;
         }
-        if let Some(Head { size, root, note, at_ms }) = head {
+        if let Some(Head { size, root, note, at_ms, .. }) = head {
             let row = (size, hex::encode(root.as_bytes()), at_ms, &**note);
             self.rows.push(&store::INSERT_CHECKPOINT, &row)?;
         }

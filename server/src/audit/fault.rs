@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use legator_engine::tlog::{CheckpointFault, KeyFault, PlanFault, ProofFault};
+use legator_engine::tlog::{CheckpointFault, KeyFault, PlanFault, ProofFault, TurnFault};
 
 use crate::db::DbFault;
+use crate::vault::VaultFault;
 
 /// Why a part of a group was not written. Whatever it is: nothing of that part is in the database.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -57,10 +58,22 @@ pub enum OpenFault {
     Size { size: u64, signed: u64 },
     #[error("the audit log's hashes do not lead to the root that its last checkpoint signs, at {size} entries")]
     Root { size: u64 },
-    #[error("the audit log's last checkpoint is not signed by this server's key, or is of another log")]
+    #[error(
+        "the audit log's last checkpoint is not signed by this server's key, or is of another log; a database and its `log.key` belong together, in a backup too"
+    )]
     Checkpoint(#[from] CheckpointFault),
     #[error("the audit log is incomplete")]
     Incomplete(#[from] PlanFault),
+    #[error(
+        "the log's key was turned to `{wanted}`, which `log.key` does not have; put back the key file that belongs to this database"
+    )]
+    Key { wanted: String },
+    #[error("the turn of the log's key in entry {0} is gone or is not the one that was hashed")]
+    Lost(u64),
+    #[error(transparent)]
+    Turn(#[from] TurnFault),
+    #[error(transparent)]
+    File(#[from] VaultFault),
     #[error(transparent)]
     Db(#[from] DbFault),
 }
@@ -104,4 +117,19 @@ impl From<sqlx::Error> for KeptFault {
     fn from(error: sqlx::Error) -> Self {
         Self::Read(error.into())
     }
+}
+
+/// Why the log's key was not turned.
+#[derive(Debug, thiserror::Error)]
+pub enum LogKeyFault {
+    #[error("the log's key is being turned already")]
+    Turning,
+    #[error("the log's key is not the one that was looked at; it is `{0}`")]
+    Another(String),
+    #[error(transparent)]
+    File(#[from] VaultFault),
+    #[error(transparent)]
+    Name(#[from] KeyFault),
+    #[error(transparent)]
+    Write(#[from] WriteFault),
 }

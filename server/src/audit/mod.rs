@@ -9,30 +9,33 @@ mod batch;
 mod enqueue;
 mod entry;
 mod fault;
+mod key_file;
 mod open;
 mod prove;
 mod query;
 mod rows;
 mod store;
+mod turn;
 mod verify;
 mod writer;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
 use futures_util::future::BoxFuture;
-use legator_engine::tlog::{Hash, Signer, Verifier};
+use legator_engine::tlog::{Hash, Keys, Verifier};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::Sqlite;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 pub use batch::Batch;
 pub use entry::Draft;
-pub use fault::{KeptFault, OpenFault, ReadFault, WriteFault};
+pub use fault::{KeptFault, LogKeyFault, OpenFault, ReadFault, WriteFault};
+pub use key_file::KeyFile;
 pub use prove::{Consistency, Inclusion};
 pub use query::{Entry, Filter, Page};
 pub use rows::{Bulk, Place};
+pub use turn::LogKey;
 pub use verify::{Finding, Flaw, Report};
 
 use crate::db::{Db, DbFault};
@@ -49,6 +52,8 @@ pub struct Head {
     pub root: Hash,
     /// The C2SP checkpoint, as it is handed out.
     pub note: Arc<str>,
+    /// The key that signed it, `name+keyid+base64`; the new one of two.
+    pub verifier: Arc<str>,
     /// When its group was written, in UTC milliseconds; 0 while the log is empty.
     pub at_ms: i64,
 }
@@ -75,25 +80,30 @@ pub struct Ledger {
     head: watch::Receiver<Head>,
     health: watch::Receiver<Health>,
     db: Db,
-    verifier: Arc<Verifier>,
+    keys: watch::Receiver<Arc<Keys>>,
+    /// Held while the key is turned.
+    key_file: Arc<Mutex<KeyFile>>,
 }
 
 impl Ledger {
     /// Takes the log up where its last checkpoint left it, and refuses one that does not fit that checkpoint.
     /// `origin` names the log in checkpoints, for instance `legator.example.com/audit`. Spawn the second part: it writes.
+    /// A turn of the key that was broken off is brought to its end: the entry that is there or not says which key stays.
     pub async fn open(
         db: Db,
-        key: SigningKey,
+        key_file: KeyFile,
         origin: &str,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), OpenFault> {
-        let signer = Signer::new(origin, key)?;
-        let verifier = Arc::new(signer.verifier());
-        let (connection, tree, head) = open::take_up(&db, &signer).await?;
+        let (connection, found) = open::take_up(&db, &key_file, origin).await?;
+        key_file.settle(found.keys.now().key())?;
         let (jobs, waiting) = mpsc::channel(BACKLOG);
-        let (head_out, head) = watch::channel(head);
+        let (head_out, head) = watch::channel(found.head.clone());
         let (health_out, health) = watch::channel(Health::default());
-        let writer = Writer::new(db.clone(), connection, tree, signer, waiting, head_out, health_out);
-        Ok((Self { jobs, head, health, db, verifier }, writer.run()))
+        let (keys_out, keys) = watch::channel(Arc::new(found.keys.clone()));
+        let told = writer::Told { head: head_out, health: health_out, keys: keys_out };
+        let writer = Writer::new(db.clone(), connection, found, waiting, told);
+        let key_file = Arc::new(Mutex::new(key_file));
+        Ok((Self { jobs, head, health, db, keys, key_file }, writer.run()))
     }
 
     /// Runs `work` inside the next group's transaction. The rows that it writes and the entries that it adds are
@@ -141,12 +151,12 @@ impl Ledger {
 
     /// Holds a checkpoint that someone kept against the log: it tells a log that was cut or rewritten, which nothing inside can.
     pub async fn agree(&self, kept: &str) -> Result<(), KeptFault> {
-        prove::agree(&mut *self.reader().await?, self.head(), kept, &self.verifier).await
+        prove::agree(&mut *self.reader().await?, self.head(), kept, &self.keys()).await
     }
 
     /// Recomputes the whole log from its bodies up to the present head, and stops at the first thing that does not fit.
     pub async fn verify_all(&self) -> Result<Report, ReadFault> {
-        verify::run(self.db.reads(), self.head(), &self.verifier).await
+        verify::run(self.db.reads(), self.head(), &self.keys()).await
     }
 
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
@@ -170,9 +180,14 @@ impl Ledger {
         self.health.clone()
     }
 
-    /// The key that checkpoints are checked with, as `name+keyid+base64` in its `Display`.
-    pub fn verifier(&self) -> &Verifier {
-        &self.verifier
+    /// The key that signs now, as `name+keyid+base64` in its `Display`. A head says itself which one it was signed with.
+    pub fn verifier(&self) -> Verifier {
+        self.keys().now().clone()
+    }
+
+    /// The keys of the log, and which sizes each signs.
+    pub fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.borrow())
     }
 }
 

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use legator_engine::tlog::{
-    Checkpoint, ConsistencyPlan, Hash, InclusionPlan, Node, PlanFault, ProofFault, Ticket, Tree, Verifier,
-    verify_consistency,
+    ConsistencyPlan, Hash, InclusionPlan, Keys, Node, PlanFault, ProofFault, Ticket, Tree, verify_consistency,
 };
 use sqlx::sqlite::SqliteConnection;
 
@@ -64,9 +63,9 @@ pub(super) async fn agree(
     connection: &mut SqliteConnection,
     head: Head,
     kept: &str,
-    verifier: &Verifier,
+    keys: &Keys,
 ) -> Result<(), KeptFault> {
-    let kept = Checkpoint::open(kept, verifier)?;
+    let kept = keys.open(kept)?;
     if kept.size > head.size {
         return Err(ProofFault::Shrunk.into());
     }

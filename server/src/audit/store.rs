@@ -175,6 +175,18 @@ pub(super) async fn size_before(connection: &mut SqliteConnection, at_ms: i64) -
     Ok(size as u64)
 }
 
+/// The note of the checkpoint of this size, where a group ended with it.
+pub(super) async fn checkpoint_at(connection: &mut SqliteConnection, size: u64) -> Result<Option<String>, Error> {
+    query_scalar("SELECT note FROM audit_checkpoint WHERE size = ?").bind(size as i64).fetch_optional(connection).await
+}
+
+/// All entries of a kind, oldest first; for kinds that are few.
+pub(super) async fn entries_of_kind(connection: &mut SqliteConnection, kind: &str) -> Result<Vec<Entry>, Error> {
+    let mut select = QueryBuilder::<Sqlite>::new(ENTRY);
+    select.push("entry.kind = ").push_bind(kind.to_owned()).push(" ORDER BY entry.position");
+    select.build().try_map(read_entry).fetch_all(connection).await
+}
+
 const ENTRY: &str = "SELECT entry.position, entry.leaf_hash, entry.at, entry.kind, entry.actor, entry.subject, \
      entry.command, entry.probe, entry.tenant, body.json \
      FROM audit_entry AS entry LEFT JOIN audit_body AS body ON body.position = entry.position WHERE ";

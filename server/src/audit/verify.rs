@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use legator_engine::tlog::{Checkpoint, Hash, Node, Tree, Verifier, leaf_hash};
+use legator_engine::tlog::{Checkpoint, Hash, Keys, Node, TURNED, Tree, Turn, leaf_hash};
 use serde::Deserialize;
 use sqlx::sqlite::SqlitePool;
 
@@ -25,6 +25,8 @@ pub struct Report {
     pub entries: u64,
     /// Checkpoints that fit among them.
     pub checkpoints: u64,
+    /// Turns of the log's key that fit, each signed by the key before and the key after.
+    pub turns: u64,
     pub first_bad: Option<Finding>,
 }
 
@@ -57,6 +59,8 @@ pub enum Flaw {
     Node { level: u8 },
     #[error("the checkpoint at {size} entries signs another log")]
     Checkpoint { size: u64 },
+    #[error("the turn of the log's key does not continue the key before, or is not signed by both")]
+    Turn,
     #[error("the log's head is not what its entries lead to, or is not signed by its key")]
     Head,
 }
@@ -86,9 +90,10 @@ struct Rows {
     nodes: Vec<(Node, Hash)>,
 }
 
-pub(super) async fn run(reads: &SqlitePool, head: Head, verifier: &Verifier) -> Result<Report, ReadFault> {
-    let mut tree = Tree::new();
-    let mut report = Report { head, entries: 0, checkpoints: 0, first_bad: None };
+pub(super) async fn run(reads: &SqlitePool, head: Head, keys: &Keys) -> Result<Report, ReadFault> {
+    let first = keys.spans().next().map_or_else(|| keys.now().clone(), |span| span.verifier.clone());
+    let (mut tree, mut found) = (Tree::new(), Keys::of(first));
+    let mut report = Report { head, entries: 0, checkpoints: 0, turns: 0, first_bad: None };
     while report.first_bad.is_none() && tree.size() < report.head.size {
         let from = tree.size();
         let until = (from + STEP).min(report.head.size);
@@ -102,18 +107,18 @@ pub(super) async fn run(reads: &SqlitePool, head: Head, verifier: &Verifier) -> 
             }
         };
         // Hashing is not waiting: it goes where it holds nobody up.
-        (tree, report) = tokio::task::spawn_blocking(move || check(tree, report, rows))
+        (tree, found, report) = tokio::task::spawn_blocking(move || check(tree, found, report, rows))
             .await
             .map_err(|_stopped| ReadFault::Stopped)?;
     }
-    let signed = || Checkpoint::open(&report.head.note, verifier).is_ok_and(|said| says(&said, &tree));
+    let signed = || found.open(&report.head.note).is_ok_and(|said| says(&said, &tree));
     if report.first_bad.is_none() && (tree.root() != report.head.root || !signed()) {
         report.first_bad = Some(Finding { index: tree.size().saturating_sub(1), flaw: Flaw::Head });
     }
     Ok(report)
 }
 
-fn check(mut tree: Tree, mut report: Report, mut rows: Rows) -> (Tree, Report) {
+fn check(mut tree: Tree, mut keys: Keys, mut report: Report, mut rows: Rows) -> (Tree, Keys, Report) {
     let bad = |index, flaw| Some(Finding { index, flaw });
     while tree.size() < rows.until {
         let index = tree.size();
@@ -127,6 +132,12 @@ fn check(mut tree: Tree, mut report: Report, mut rows: Rows) -> (Tree, Report) {
             break;
         }
         let mut wrong = None;
+        // Whoever follows the keys needs the checkpoint that both of them signed.
+        let mut turned = (entry.kind == TURNED).then(|| keys.now().clone());
+        if turned.is_some() && !turns(&mut keys, &entry) {
+            report.first_bad = bad(index, Flaw::Turn);
+            break;
+        }
         tree.append(entry.leaf_hash, |node, hash| {
             if store::is_stored(node) && !rows.nodes.contains(&(node, hash)) {
                 wrong = Some(Flaw::Node { level: node.level });
@@ -143,6 +154,15 @@ fn check(mut tree: Tree, mut report: Report, mut rows: Rows) -> (Tree, Report) {
                 break;
             }
             report.checkpoints += 1;
+            if turned.as_ref().is_some_and(|old| {
+                Checkpoint::open(&row.note, old).is_ok() && Checkpoint::open(&row.note, keys.now()).is_ok()
+            }) {
+                turned = None;
+                report.turns += 1;
+            }
+        }
+        if turned.is_some() {
+            wrong = wrong.or(Some(Flaw::Turn));
         }
         if let Some(flaw) = wrong {
             report.first_bad = bad(index, flaw);
@@ -150,7 +170,13 @@ fn check(mut tree: Tree, mut report: Report, mut rows: Rows) -> (Tree, Report) {
         }
         report.entries = tree.size();
     }
-    (tree, report)
+    (tree, keys, report)
+}
+
+/// Whether the entry turns the key that the log has.
+fn turns(keys: &mut Keys, entry: &Entry) -> bool {
+    let turn = Turn::read(entry.json.as_deref().unwrap_or_default());
+    turn.is_ok_and(|turn| turn.is_some_and(|turn| turn.index == entry.index && keys.turn(&turn).is_ok()))
 }
 
 fn says(checkpoint: &Checkpoint, tree: &Tree) -> bool {

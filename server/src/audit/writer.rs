@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use legator_engine::tlog::{Checkpoint, Signer, Tree};
+use legator_engine::tlog::{Checkpoint, Keys, Signer, Tree, Turn};
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::batch::Batch;
 use super::fault::{OpenFault, WriteFault};
-use super::{Head, Health, open, store};
+use super::open::{self, Found};
+use super::{Head, Health, store};
 use crate::db::{Db, DbFault};
 
 /// Parts that share one commit at most.
@@ -145,6 +146,13 @@ fn ran(kept: bool, answer: Answer) -> Ran {
     if kept { Ran::Keep(answer) } else { Ran::Undo(answer) }
 }
 
+/// What everybody follows.
+pub(super) struct Told {
+    pub head: watch::Sender<Head>,
+    pub health: watch::Sender<Health>,
+    pub keys: watch::Sender<Arc<Keys>>,
+}
+
 pub(super) struct Writer {
     db: Db,
     /// `None` after a failure that may have hurt the connection: the next group makes another.
@@ -152,10 +160,11 @@ pub(super) struct Writer {
     tree: Tree,
     /// Whether `tree` is what is on disk. After a failure it is read anew before anything is written.
     certain: bool,
-    signer: Signer,
+    signer: Arc<Signer>,
+    /// The key of a turn that may be on disk or not.
+    next: Option<Arc<Signer>>,
     jobs: mpsc::Receiver<Box<dyn Job>>,
-    head: watch::Sender<Head>,
-    health: watch::Sender<Health>,
+    told: Told,
     teller: mpsc::UnboundedSender<(Vec<Answer>, Option<WriteFault>)>,
 }
 
@@ -163,14 +172,13 @@ impl Writer {
     pub fn new(
         db: Db,
         connection: SqliteConnection,
-        tree: Tree,
-        signer: Signer,
+        found: Found,
         jobs: mpsc::Receiver<Box<dyn Job>>,
-        head: watch::Sender<Head>,
-        health: watch::Sender<Health>,
+        told: Told,
     ) -> Self {
         let (teller, _) = mpsc::unbounded_channel();
-        Self { db, batch: Some(Batch::new(connection)), tree, certain: true, signer, jobs, head, health, teller }
+        let (batch, Found { tree, signer, .. }) = (Some(Batch::new(connection)), found);
+        Self { db, batch, tree, certain: true, signer, next: None, jobs, told, teller }
     }
 
     pub async fn run(mut self) {
@@ -186,13 +194,16 @@ impl Writer {
         });
         let mut waiting = Vec::with_capacity(GROUP);
         loop {
-            let ailing = !self.health.borrow().is_good();
+            let ailing = !self.told.health.borrow().is_good();
             tokio::select! {
                 taken = self.jobs.recv_many(&mut waiting, GROUP) => {
                     if taken == 0 {
                         break;
                     }
-                    self.write_group(&mut waiting).await;
+                    // A group ends with a turn of the key, so there may be another.
+                    while !waiting.is_empty() {
+                        self.write_group(&mut waiting).await;
+                    }
                 }
                 () = tokio::time::sleep(PULSE), if ailing => self.feel_pulse().await,
             }
@@ -204,7 +215,7 @@ impl Writer {
 
     async fn write_group(&mut self, waiting: &mut Vec<Box<dyn Job>>) {
         let mut kept = Vec::with_capacity(waiting.len());
-        let mut jobs = waiting.drain(..);
+        let mut jobs = std::mem::take(waiting).into_iter();
         let outcome = match self.ready().await {
             Ok(mut batch) => {
                 let outcome = self.transact(&mut batch, &mut jobs, &mut kept).await;
@@ -216,10 +227,11 @@ impl Writer {
         match outcome {
             Ok(head) => {
                 if let Some(head) = head {
-                    self.head.send_replace(head);
+                    self.told.head.send_replace(head);
                 }
                 self.say(Health::Good);
                 self.tell(kept, None);
+                waiting.extend(jobs);
             }
             Err(fault) => {
                 let fault = self.recover(fault).await;
@@ -247,9 +259,12 @@ impl Writer {
         jobs: &mut (dyn Iterator<Item = Box<dyn Job>> + Send),
         kept: &mut Vec<Answer>,
     ) -> Result<Option<Head>, DbFault> {
-        batch.begin(self.tree.size());
-        let mut at_ms = self.head.borrow().at_ms;
-        for job in jobs {
+        batch.begin(self.tree.clone(), Arc::clone(&self.signer));
+        let mut at_ms = self.told.head.borrow().at_ms;
+        // What comes after a turn of the key is signed by the next one, so it is of the next group.
+        while batch.turned().is_none()
+            && let Some(job) = jobs.next()
+        {
             at_ms = at_ms.max(job.at_ms());
             batch.begin_part(job.at_ms());
             match job.run(batch).await {
@@ -275,12 +290,35 @@ impl Writer {
             });
         }
         let head = (tree.size() > self.tree.size()).then(|| {
-            let root = tree.root();
-            Head { size: tree.size(), root, note: Checkpoint::sign(tree.size(), root, &self.signer).into(), at_ms }
+            let (size, root) = (tree.size(), tree.root());
+            let (note, verifier) = match batch.turned() {
+                None => (Checkpoint::sign(size, root, &self.signer), Arc::clone(&self.told.head.borrow().verifier)),
+                Some(next) => {
+                    let note = Checkpoint::cosign(size, root, &self.signer, next);
+                    (note, next.verifier().to_string().into())
+                }
+            };
+            Head { size, root, note: note.into(), verifier, at_ms }
         });
+        self.next = batch.turned().cloned();
         batch.commit(&nodes, head.as_ref()).await?;
         self.tree = tree;
+        if let Some(next) = self.next.take() {
+            self.turned(next);
+        }
         Ok(head)
+    }
+
+    /// The turn is durable: from now on `next` signs.
+    fn turned(&mut self, next: Arc<Signer>) {
+        let turn =
+            Turn { index: self.tree.size().saturating_sub(1), old: self.signer.verifier(), new: next.verifier() };
+        self.told.keys.send_modify(|keys| {
+            if let Err(fault) = Arc::make_mut(keys).turn(&turn) {
+                tracing::error!(%fault, "the log's key was turned, and its keys do not show it until a restart");
+            }
+        });
+        self.signer = next;
     }
 
     /// After a failed group: undo it, name the cause, and believe the disk before memory from now on.
@@ -312,15 +350,19 @@ impl Writer {
             None => Batch::new(self.db.connect_writer().await?),
         };
         if !self.certain {
-            let (tree, head) = match open::read(batch.raw(), &self.signer).await {
-                Ok(read) => read,
+            let signers: Vec<_> = std::iter::once(&self.signer).chain(&self.next).cloned().collect();
+            let Found { tree, head, keys, signer } = match open::read(batch.raw(), &signers).await {
+                Ok(found) => found,
                 Err(OpenFault::Db(fault)) => return Err(fault),
                 Err(other) => return Err(DbFault::Corrupt(sqlx::Error::Protocol(other.to_string()))),
             };
-            self.tree = tree;
+            (self.tree, self.signer, self.next) = (tree, signer, None);
             self.certain = true;
-            if self.head.borrow().size != head.size {
-                self.head.send_replace(head);
+            if self.told.keys.borrow().now() != keys.now() {
+                self.told.keys.send_replace(Arc::new(keys));
+            }
+            if self.told.head.borrow().size != head.size {
+                self.told.head.send_replace(head);
             }
         }
         Ok(batch)
@@ -343,7 +385,7 @@ impl Writer {
 
     /// Tells the log's health, and the operator when it turns.
     fn say(&self, health: Health) {
-        self.health.send_if_modified(|known| {
+        self.told.health.send_if_modified(|known| {
             match (&*known, &health) {
                 (Health::Good, Health::Good) => return false,
                 (Health::Good, Health::Bad(fault)) => {

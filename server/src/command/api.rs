@@ -1,6 +1,7 @@
 //! Commands: asking, watching, canceling, and reading back why.
 
 mod group;
+pub mod keys;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

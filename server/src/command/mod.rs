@@ -25,8 +25,9 @@ mod stages;
 mod store;
 mod tap;
 mod timeline;
+mod turn;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -36,14 +37,12 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 pub use self::held::reconcile_held;
-pub use self::judgements::{Judgement, Stretch};
 pub use self::life::State;
 pub use self::outbox::reconcile_outbox;
 pub use self::queued::reconcile_queued;
 pub use self::seal::{Keyring, KeyringFault};
 pub use self::stages::{Cleared, Idempotency, Intent, Judged, Proposal, Recorded, Sealed};
 pub use self::store::{CommandRow, DecisionRow, EventRow, Query};
-pub use self::tap::{Heard, Tap};
 pub use self::timeline::Output;
 
 use self::life::OpenCommands;
@@ -57,6 +56,7 @@ use crate::events::Events;
 use crate::fleet::{Fleet, Probe};
 use crate::hub::Hub;
 use crate::identity::Identity;
+use crate::judgement::Tap;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 
@@ -85,6 +85,8 @@ struct Inner {
     bundle: watch::Receiver<Arc<Bundle>>,
     open: Mutex<OpenCommands>,
     tap: Tap,
+    /// Turns of probes' keys that were offered in sessions that are open.
+    offers: Mutex<HashMap<legator_protocol::ProbeId, turn::Offer>>,
     /// Idempotency keys whose first request is still on its way into the database.
     answering: Mutex<HashSet<(String, String)>>,
 }
@@ -143,6 +145,7 @@ impl Road {
         let Needs { clock, db, ledger, events, metrics, identity, fleet, approvals, capacity, hub, vault, bundle } =
             needs;
         let keyring = Keyring::new(clock.clone(), fleet.clone(), vault);
+        let offers = Mutex::default();
         let (open, answering, tap) = (Mutex::default(), Mutex::default(), Tap::default());
         let inner = Inner {
             clock,
@@ -160,6 +163,7 @@ impl Road {
             open,
             tap,
             answering,
+            offers,
         };
         let road = Self(Arc::new(inner));
         road.take_up().await?;

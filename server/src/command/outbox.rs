@@ -181,5 +181,7 @@ fn removed(row: &store::CommandRow) -> Probe {
         inventory: None,
         enrolled_at: 0,
         last_seen_at: None,
+        key_turn: None,
+        key_turned_at: None,
     }
 }

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use legator_protocol::{HandshakeFault, Hello, Opener, OrderKey, ProbeId, ProbeKey, SealedOrder, Sealer, greet};
+use legator_protocol::{
+    Exchange, HandshakeFault, Hello, KeyShare, OrderKey, ProbeId, ProbeKey, SealedOrder, TurnFault, greet,
+};
 use parking_lot::RwLock;
 
 use super::stages::{Cleared, Sealed};
 use crate::clock::Clock;
-use crate::fleet::{Fleet, FleetFault};
+use crate::fleet::{Fleet, FleetFault, key_label};
+use crate::hub::Greeting;
 use crate::vault::{Vault, VaultFault};
 
 pub struct Keyring {
@@ -24,6 +27,12 @@ pub struct Keyring {
 pub enum KeyringFault {
     #[error("there is no probe `{0}`; it was removed, or never enrolled here")]
     Unknown(ProbeId),
+    #[error(
+        "none of the probe's keys is the one of `{0}`: it was turned, or the probe enrolled again; enroll this one anew"
+    )]
+    OtherKey(ProbeId),
+    #[error(transparent)]
+    Turn(#[from] TurnFault),
     #[error(transparent)]
     Handshake(#[from] HandshakeFault),
     #[error(transparent)]
@@ -32,18 +41,61 @@ pub enum KeyringFault {
     Fleet(#[from] FleetFault),
 }
 
+/// The key of now, or the next one of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Now,
+    Next,
+}
+
 impl Keyring {
     pub fn new(clock: Clock, fleet: Fleet, vault: Vault) -> Self {
         Self { clock, fleet, vault, orders: RwLock::default() }
     }
 
-    /// The server's side of the handshake: what to answer, and the session's two halves.
-    pub async fn greet(&self, hello_text: &str, hello: &Hello) -> Result<(String, Sealer, Opener), KeyringFault> {
-        let key = self.key(hello.probe).await?;
-        // The probe may have enrolled again since its key was last used.
-        self.orders.write().insert(hello.probe, OrderKey::of(&key, hello.probe));
+    /// The server's side of the handshake: what to answer, and the session's two halves. Of two keys the next one is
+    /// used, if the probe says that it holds it.
+    pub async fn greet(&self, hello_text: &str, hello: &Hello) -> Result<Greeting, KeyringFault> {
+        let keys = self.keys(hello.probe).await?;
+        // A probe that says nothing of its keys is of before and has one.
+        let said = |key: &&ProbeKey| hello.keys.is_empty() || hello.keys.contains(&key.mark(hello.probe));
+        let next = keys.next.as_ref().filter(|_| !hello.keys.is_empty());
+        let key = next.into_iter().chain([&keys.now]).find(said);
+        let key = key.ok_or(KeyringFault::OtherKey(hello.probe))?;
         let now = self.clock.now().max(0).cast_unsigned();
-        Ok(greet(hello_text, hello, &key, self.clock.secret(), now)?)
+        let (welcome, sealer, opener) = greet(hello_text, hello, key, self.clock.secret(), now)?;
+        let (key, can_turn) = (key.mark(hello.probe), !hello.keys.is_empty());
+        Ok(Greeting { welcome, sealer, opener, key, can_turn })
+    }
+
+    /// Which of the probe's keys has this mark, if one has it still.
+    pub(super) async fn which(&self, probe: ProbeId, mark: &str) -> Result<Option<Which>, KeyringFault> {
+        let keys = self.keys(probe).await?;
+        let next = keys.next.is_some_and(|next| next.mark(probe) == mark);
+        let now = keys.now.mark(probe) == mark;
+        Ok(next.then_some(Which::Next).or(now.then_some(Which::Now)))
+    }
+
+    /// Orders are sealed with the key of the session that they go to.
+    pub(super) async fn seals_with(&self, probe: ProbeId, mark: &str) -> Result<(), KeyringFault> {
+        let Keys { now, next } = self.keys(probe).await?;
+        if let Some(key) = next.into_iter().chain([now]).find(|key| key.mark(probe) == mark) {
+            self.orders.write().insert(probe, OrderKey::of(&key, probe));
+        }
+        Ok(())
+    }
+
+    /// The next key, sealed: what both sides reach, when the probe has proved that it reached the same.
+    pub(super) async fn agree(
+        &self,
+        probe: ProbeId,
+        share: &KeyShare,
+        exchange: Exchange<'_>,
+        proof: &str,
+    ) -> Result<Vec<u8>, KeyringFault> {
+        let next = share.agree(&self.keys(probe).await?.now, exchange, exchange.own)?;
+        exchange.check(&next, proof)?;
+        Ok(self.vault.seal(&self.clock, &key_label(probe), next.expose())?)
     }
 
     pub(super) async fn seal(&self, cleared: Cleared) -> Result<Sealed, KeyringFault> {
@@ -52,7 +104,7 @@ impl Keyring {
         let key = match known {
             Some(key) => key,
             None => {
-                let key = OrderKey::of(&self.key(probe).await?, probe);
+                let key = OrderKey::of(&self.keys(probe).await?.now, probe);
                 self.orders.write().insert(probe, key.clone());
                 key
             }
@@ -62,10 +114,18 @@ impl Keyring {
         Ok(Sealed { command, probe, order })
     }
 
-    async fn key(&self, probe: ProbeId) -> Result<ProbeKey, KeyringFault> {
-        let sealed = self.fleet.sealed_key(probe).await?.ok_or(KeyringFault::Unknown(probe))?;
-        let bytes = self.vault.unseal(&format!("probe key {probe}"), &sealed)?;
-        let bytes = bytes.as_slice().try_into().map_err(|_| VaultFault::Foreign)?;
-        Ok(ProbeKey::new(bytes))
+    async fn keys(&self, probe: ProbeId) -> Result<Keys, KeyringFault> {
+        let sealed = self.fleet.sealed_keys(probe).await?.ok_or(KeyringFault::Unknown(probe))?;
+        let open = |sealed: &Vec<u8>| -> Result<ProbeKey, VaultFault> {
+            let bytes = self.vault.unseal(&key_label(probe), sealed)?;
+            Ok(ProbeKey::new(bytes.as_slice().try_into().map_err(|_| VaultFault::Foreign)?))
+        };
+        Ok(Keys { now: open(&sealed.now)?, next: sealed.next.as_ref().map(open).transpose()? })
     }
+}
+
+/// A probe's keys: the one of now, and the next one while a turn is under way.
+struct Keys {
+    now: ProbeKey,
+    next: Option<ProbeKey>,
 }

@@ -6,10 +6,10 @@ use legator_protocol::{ApprovalId, CommandId, CommandSpec, ProbeId};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::judgements::{Judgement, Stretch};
 use super::life::State;
 use crate::audit::Bulk;
 use crate::db::{Db, DbFault};
+use crate::judgement::{Judgement, Stretch};
 use crate::tenant::{Reach, Tenant};
 
 /// Its long texts lie in the heap; `sealable` may be absent.
@@ -296,7 +296,7 @@ fn decision(row: &SqliteRow) -> Result<DecisionRow, DbFault> {
 
 fn judged(row: &SqliteRow) -> Result<Judgement, DbFault> {
     Ok(Judgement {
-        command: row.try_get(0)?,
+        subject: row.try_get(0)?,
         n: row.try_get(1)?,
         at: row.try_get(2)?,
         facts: row.try_get(3)?,

@@ -26,6 +26,10 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (52, "command_tenants", include_str!("../../migrations/0052_command_tenants.sql")),
     (53, "approval_tenants", include_str!("../../migrations/0053_approval_tenants.sql")),
     (54, "audit_tenants", include_str!("../../migrations/0054_audit_tenants.sql")),
+    (55, "asked", include_str!("../../migrations/0055_asked.sql")),
+    (56, "shadow_of", include_str!("../../migrations/0056_shadow_of.sql")),
+    (60, "probe_keys", include_str!("../../migrations/0060_probe_keys.sql")),
+    (61, "certificates", include_str!("../../migrations/0061_certificates.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -63,7 +63,7 @@ impl Fleet {
 
         let id = again.as_ref().map_or_else(|| self.0.clock.born(ProbeId::born), |probe| probe.id);
         let key = self.0.clock.secret();
-        let sealed = self.0.vault.seal(&self.0.clock, &format!("probe key {id}"), &key)?;
+        let sealed = self.0.vault.seal(&self.0.clock, &super::key_label(id), &key)?;
         let probe = Probe {
             id,
             name: again.as_ref().map_or_else(|| self.free_name(&token.tenant, &wanted), |probe| probe.name.clone()),
@@ -80,6 +80,8 @@ impl Fleet {
             inventory: None,
             enrolled_at: again.as_ref().map_or(now, |probe| probe.enrolled_at),
             last_seen_at: None,
+            key_turn: None,
+            key_turned_at: None,
         };
         let kind = if again.is_some() { "probe.enrolled_again" } else { "probe.enrolled" };
         let draft = Draft::new(kind, token.id.to_string(), probe.name.clone()).probe(id).tenant(&probe.tenant);

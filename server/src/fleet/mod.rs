@@ -4,6 +4,7 @@
 pub mod api;
 mod enroll;
 mod inventory;
+mod key;
 mod probe;
 mod store;
 mod token;
@@ -15,6 +16,7 @@ use legator_protocol::{Heartbeat, Inventory, ProbeId, Ready};
 use parking_lot::{Mutex, RwLock};
 
 pub use self::enroll::{Enrolled, Enrollment};
+pub use self::key::{Kept, KeyTurn, SealedKeys, label as key_label};
 pub use self::probe::{Census, Censuses, Filter, Health, Probe, Standing, Status, percent};
 pub use self::token::{NewToken, Token};
 
@@ -270,38 +272,6 @@ impl Fleet {
         self.0.probes.write().remove(&id);
         self.publish(&probe, "probe.removed", serde_json::Value::Null);
         Ok(())
-    }
-
-    /// Seals probes' keys with the key of now, where they are not; gives how many were not.
-    pub async fn reseal(&self) -> Result<usize, FleetFault> {
-        let mut turned = Vec::new();
-        for (id, old) in store::sealed_keys(&self.0.db).await? {
-            if let Some(new) = self.0.vault.renew(&self.0.clock, &format!("probe key {id}"), &old)? {
-                turned.push((id, old, new));
-            }
-        }
-        let n_turned = turned.len();
-        for part in turned.chunks(500) {
-            let part = part.to_vec();
-            self.0
-                .ledger
-                .write(self.0.clock.now(), move |batch| {
-                    Box::pin(async move {
-                        let connection = batch.connection().await?;
-                        for (id, old, new) in &part {
-                            store::reseal(connection, *id, old, new).await?;
-                        }
-                        Ok(())
-                    })
-                })
-                .await?;
-        }
-        Ok(n_turned)
-    }
-
-    /// The probe's sealed key. Only the command room's keyring asks.
-    pub async fn sealed_key(&self, id: ProbeId) -> Result<Option<Vec<u8>>, FleetFault> {
-        Ok(store::sealed_key(&self.0.db, id).await?)
     }
 
     /// A session opened.

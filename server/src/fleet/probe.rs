@@ -8,6 +8,7 @@ use legator_engine::Resource;
 use legator_protocol::{Heartbeat, Level, ProbeId, Ready};
 use parking_lot::Mutex;
 
+use super::key::KeyTurn;
 use crate::tenant::Tenant;
 
 /// Silent for this long is offline.
@@ -34,6 +35,9 @@ pub struct Probe {
     pub inventory: Option<String>,
     pub enrolled_at: i64,
     pub last_seen_at: Option<i64>,
+    /// The turn of its key that is under way.
+    pub key_turn: Option<KeyTurn>,
+    pub key_turned_at: Option<i64>,
 }
 
 impl Probe {
@@ -184,6 +188,7 @@ struct Live {
     connected: bool,
     last_seen_at: Option<i64>,
     heartbeat: Option<Arc<Heartbeat>>,
+    can_turn: Option<bool>,
 }
 
 impl Entry {
@@ -213,6 +218,14 @@ impl Entry {
         live.connected = true;
         live.last_seen_at = Some(now);
         live.heartbeat = Some(Arc::new(Heartbeat { clock_ahead_ms: ready.clock_ahead_ms, ..Heartbeat::default() }));
+    }
+
+    pub fn can_turn(&self) -> Option<bool> {
+        self.live.lock().can_turn
+    }
+
+    pub fn note_can_turn(&self, can: bool) {
+        self.live.lock().can_turn = Some(can);
     }
 
     pub fn closed(&self) -> Option<i64> {

@@ -6,6 +6,7 @@ use legator_protocol::{ProbeId, TokenId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::key::{KeyTurn, SealedKeys};
 use super::probe::Probe;
 use super::token::Token;
 use crate::db::{Db, DbFault};
@@ -14,7 +15,8 @@ use crate::tenant::{Reach, Tenant};
 pub async fn probes(db: &Db) -> Result<Vec<Probe>, DbFault> {
     let rows = sqlx::query(
         "SELECT id, name, hostname, os, arch, version, machine_id, tags, site, tenant, ceiling, floor, inventory, \
-         enrolled_at, last_seen_at FROM fleet_probe WHERE removed_at IS NULL",
+         enrolled_at, last_seen_at, turn, turn_by, turn_asked_at, next_key IS NOT NULL, turn_trouble, key_turned_at \
+         FROM fleet_probe WHERE removed_at IS NULL",
     );
     rows.fetch_all(db.reads()).await?.iter().map(probe).collect()
 }
@@ -46,7 +48,7 @@ pub async fn insert_probe(connection: &mut SqliteConnection, probe: &Probe, key:
 pub async fn renew_probe(connection: &mut SqliteConnection, probe: &Probe, key: &[u8]) -> Result<(), DbFault> {
     sqlx::query(
         "UPDATE fleet_probe SET hostname = ?, os = ?, arch = ?, version = ?, machine_id = ?, tags = ?, key = ?, \
-         inventory = NULL WHERE id = ?",
+         inventory = NULL, next_key = NULL, turn = NULL, turn_trouble = NULL, key_turned_at = NULL WHERE id = ?",
     )
     .bind(&probe.hostname)
     .bind(&probe.os)
@@ -78,7 +80,7 @@ pub async fn set_ceiling(
 }
 
 pub async fn remove(connection: &mut SqliteConnection, id: ProbeId, at: i64) -> Result<(), DbFault> {
-    let update = sqlx::query("UPDATE fleet_probe SET removed_at = ?, key = x'' WHERE id = ?");
+    let update = sqlx::query("UPDATE fleet_probe SET removed_at = ?, key = x'', next_key = NULL WHERE id = ?");
     update.bind(at).bind(id.to_string()).execute(connection).await?;
     Ok(())
 }
@@ -108,26 +110,78 @@ pub async fn seen(connection: &mut SqliteConnection, id: ProbeId, at: Option<i64
     Ok(())
 }
 
-pub async fn sealed_key(db: &Db, id: ProbeId) -> Result<Option<Vec<u8>>, DbFault> {
-    let select = sqlx::query("SELECT key FROM fleet_probe WHERE id = ? AND removed_at IS NULL");
-    let row = select.bind(id.to_string()).fetch_optional(db.reads()).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+pub async fn ask_turn(connection: &mut SqliteConnection, id: ProbeId, turn: &KeyTurn) -> Result<(), DbFault> {
+    sqlx::query(
+        "UPDATE fleet_probe SET turn = ?, turn_by = ?, turn_asked_at = ?, turn_trouble = NULL, next_key = NULL \
+         WHERE id = ?",
+    )
+    .bind(&turn.id)
+    .bind(&turn.by)
+    .bind(turn.asked_at)
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
-/// Every probe's sealed key.
-pub async fn sealed_keys(db: &Db) -> Result<Vec<(ProbeId, Vec<u8>)>, DbFault> {
-    let rows = sqlx::query("SELECT id, key FROM fleet_probe WHERE removed_at IS NULL").fetch_all(db.reads()).await?;
+pub async fn keep_next_key(
+    connection: &mut SqliteConnection,
+    id: ProbeId,
+    turn: &str,
+    sealed: &[u8],
+) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_probe SET next_key = ?, turn_trouble = NULL WHERE id = ? AND turn = ?");
+    update.bind(sealed).bind(id.to_string()).bind(turn).execute(connection).await?;
+    Ok(())
+}
+
+/// The next key is the key, and the turn is over.
+pub async fn take_next_key(connection: &mut SqliteConnection, id: ProbeId, at: i64) -> Result<(), DbFault> {
+    sqlx::query(
+        "UPDATE fleet_probe SET key = next_key, next_key = NULL, turn = NULL, turn_trouble = NULL, key_turned_at = ? \
+         WHERE id = ? AND next_key IS NOT NULL",
+    )
+    .bind(at)
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub async fn note_turn_trouble(connection: &mut SqliteConnection, id: ProbeId, why: &str) -> Result<(), DbFault> {
+    let update = sqlx::query("UPDATE fleet_probe SET turn_trouble = ? WHERE id = ?");
+    update.bind(why).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+pub async fn sealed_keys(db: &Db, id: ProbeId) -> Result<Option<SealedKeys>, DbFault> {
+    let select = sqlx::query("SELECT key, next_key FROM fleet_probe WHERE id = ? AND removed_at IS NULL");
+    let row = select.bind(id.to_string()).fetch_optional(db.reads()).await?;
+    row.map(|row| Ok(SealedKeys { now: row.try_get(0)?, next: row.try_get(1)? })).transpose()
+}
+
+/// Every probe's sealed keys.
+pub async fn all_sealed_keys(db: &Db) -> Result<Vec<(ProbeId, SealedKeys)>, DbFault> {
+    let select = sqlx::query("SELECT id, key, next_key FROM fleet_probe WHERE removed_at IS NULL");
     let read = |row: &SqliteRow| {
         let id: &str = row.try_get(0)?;
-        Ok((DbFault::column("fleet_probe.id", id.parse())?, row.try_get(1)?))
+        let keys = SealedKeys { now: row.try_get(1)?, next: row.try_get(2)? };
+        Ok((DbFault::column("fleet_probe.id", id.parse())?, keys))
     };
-    rows.iter().map(read).collect()
+    select.fetch_all(db.reads()).await?.iter().map(read).collect()
 }
 
-/// The same key under another seal, unless it was changed meanwhile.
+/// The same key under another seal, wherever it stands by now.
 pub async fn reseal(connection: &mut SqliteConnection, id: ProbeId, old: &[u8], new: &[u8]) -> Result<(), DbFault> {
-    let update = sqlx::query("UPDATE fleet_probe SET key = ? WHERE id = ? AND key = ?");
-    update.bind(new).bind(id.to_string()).bind(old).execute(connection).await?;
+    sqlx::query(
+        "UPDATE fleet_probe SET key = iif(key = ?1, ?2, key), next_key = iif(next_key = ?1, ?2, next_key) \
+         WHERE id = ?3 AND (key = ?1 OR next_key = ?1)",
+    )
+    .bind(old)
+    .bind(new)
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -245,7 +299,15 @@ fn probe(row: &SqliteRow) -> Result<Probe, DbFault> {
         inventory: row.try_get(12)?,
         enrolled_at: row.try_get(13)?,
         last_seen_at: row.try_get(14)?,
+        key_turn: key_turn(row)?,
+        key_turned_at: row.try_get(20)?,
     })
+}
+
+fn key_turn(row: &SqliteRow) -> Result<Option<KeyTurn>, DbFault> {
+    let Some(id) = row.try_get(15)? else { return Ok(None) };
+    let (by, asked_at, kept) = (row.try_get(16)?, row.try_get(17)?, row.try_get(18)?);
+    Ok(Some(KeyTurn { id, by, asked_at, kept, trouble: row.try_get(19)? }))
 }
 
 fn token_row(row: &SqliteRow) -> Result<Token, DbFault> {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use poem::http::uri::Scheme;
-use poem::listener::{Acceptor, AcceptorExt as _, BoxAcceptor, RustlsCertificate, RustlsConfig};
+use poem::listener::{Acceptor, AcceptorExt as _, BoxAcceptor};
 use poem::web::{LocalAddr, RemoteAddr};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::secure::Secure;
 use crate::app::App;
-use crate::tls::Certificate;
+use crate::clock::Clock;
+use crate::tls::{Certificate, TlsFault};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ListenFault {
@@ -21,6 +23,8 @@ pub enum ListenFault {
         "plain HTTP on {0} would send API keys in the clear; give `--tls-cert` and `--tls-key`, or `--insecure-plain-http` if something in front does TLS"
     )]
     Plain(SocketAddr),
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
 }
 
 /// A socket that listens.
@@ -44,39 +48,23 @@ pub async fn bind(
     let plain = Quick { listener: Arc::new(listener), address };
     let acceptor: BoxAcceptor = match certificate {
         None => plain.boxed(),
-        Some(certificate) => {
-            let first = futures_util::stream::once(std::future::ready(certificate.clone()));
-            plain
-                .rustls(first.chain(renewals(certificate.clone())).map(|certificate| offered(&certificate)).boxed())
-                .boxed()
-        }
+        Some(certificate) => Secure::new(plain, certificate, renewals(certificate.clone()).boxed())?.boxed(),
     };
     Ok(Bound { acceptor, address })
 }
 
-fn offered(certificate: &Certificate) -> RustlsConfig {
-    let chosen = RustlsCertificate::new().cert(certificate.chain.clone()).key(certificate.key.clone());
-    let config = RustlsConfig::new().fallback(chosen);
-    match &certificate.clients {
-        None => config,
-        Some(clients) if clients.required => config.client_auth_required(clients.authority.clone()),
-        Some(clients) => config.client_auth_optional(clients.authority.clone()),
-    }
-}
-
-/// Looks now and then whether the certificate was renewed; connections that are open stay open.
+/// Looks now and then whether the certificate was renewed, or the list of revoked ones; connections that are open stay open.
 fn renewals(now: Certificate) -> impl futures_util::Stream<Item = Certificate> + Send {
-    const ROUND: Duration = Duration::from_secs(60);
     futures_util::stream::unfold((now, String::new()), |(now, mut told)| async move {
         loop {
-            tokio::time::sleep(ROUND).await;
-            match now.renewed() {
+            tokio::time::sleep(now.look_every).await;
+            match now.renewed(Clock::system().now()) {
                 Ok(Some(renewed)) => return Some((renewed.clone(), (renewed, String::new()))),
                 Ok(None) => {}
                 Err(fault) if told == fault.to_string() => {}
                 Err(fault) => {
                     told = fault.to_string();
-                    tracing::warn!(%fault, "the renewed certificate is not used");
+                    tracing::error!(%fault, "what was renewed is not used; what was before goes on, as long as it is good");
                 }
             }
         }
@@ -84,7 +72,7 @@ fn renewals(now: Certificate) -> impl futures_util::Stream<Item = Certificate> +
 }
 
 /// Accepts without Nagle's delay: frames are small, and somebody waits for each.
-struct Quick {
+pub(super) struct Quick {
     listener: Arc<TcpListener>,
     address: SocketAddr,
 }

@@ -5,6 +5,7 @@ mod house;
 mod listen;
 mod pack;
 mod rotation;
+mod secure;
 mod shape;
 mod socket;
 mod stream;
@@ -23,9 +24,11 @@ use crate::approvals::api::arranged::ArrangedApi;
 use crate::approvals::api::glass::GlassApi;
 use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
+use crate::command::api::keys::ProbeKeysApi;
 use crate::fleet::api::FleetApi;
 use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
+use crate::identity::api::asked::AskedApi;
 use crate::identity::api::devices::DevicesApi;
 use crate::identity::api::passkeys::PasskeysApi;
 use crate::identity::api::providers::ProvidersApi;
@@ -41,6 +44,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
     let App { identity, fleet, policy, capacity, approvals, road, replays, ledger, events, metrics, .. } = app.clone();
     (
         CommandApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
+        ProbeKeysApi { road: road.clone(), fleet: fleet.clone(), identity: identity.clone() },
         stream::StreamApi { commands: CommandApi { road, fleet: fleet.clone(), identity: identity.clone() } },
         (
             ApprovalsApi { approvals: approvals.clone(), identity: identity.clone() },
@@ -68,6 +72,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
             DevicesApi(identity.clone()),
             IdentityApi(identity.clone()),
             RightsApi(identity.clone()),
+            AskedApi(identity.clone()),
             TenantsApi(identity.clone()),
         ),
         rotation::RotationApi { rotation: app.rotation.clone(), identity: identity.clone() },
@@ -124,6 +129,7 @@ pub fn endpoint(app: &App) -> BoxEndpoint<'static> {
         .nest("/", service)
         .around(ui::pages)
         .around(shape::shape)
+        .with(AddData::new(app.cards.clone()))
         .with(AddData::new(app.identity.clone()))
         .with(AddData::new(app.clone()))
         .into_endpoint()

@@ -9,7 +9,7 @@ use poem_openapi::error::{AuthorizationError, ContentTypeError};
 use super::pack;
 use crate::app::App;
 use crate::error::Problem;
-use crate::identity::caller::cookie;
+use crate::identity::caller::{certified, cookie};
 
 /// The largest body that a request may bring, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
@@ -89,6 +89,7 @@ fn most(request: &Request) -> usize {
     let known = || {
         request.data::<App>().is_some_and(|App { identity, .. }| {
             bearer().is_some_and(|key| identity.opens(key))
+                || certified(request).is_some_and(|uri| identity.knows(&uri))
                 || cookie(request).is_some_and(|cookie| identity.recognize_session(cookie).is_some())
         })
     };

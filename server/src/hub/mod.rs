@@ -43,17 +43,33 @@ pub(crate) struct Line {
     end: watch::Receiver<Option<&'static str>>,
 }
 
+/// The answer to a hello: what to say, the session's two halves, and which key it was made with.
+pub struct Greeting {
+    pub welcome: String,
+    pub sealer: Sealer,
+    pub opener: Opener,
+    /// The mark of the key.
+    pub key: String,
+    /// Whether the probe can be given another key in a session.
+    pub can_turn: bool,
+}
+
+/// The key that a probe has proved by opening a session.
+#[derive(Clone, Debug)]
+pub struct Proved {
+    pub key: String,
+    pub can_turn: bool,
+}
+
 /// Who is behind the hub.
 pub trait Switchboard: Send + Sync + 'static {
-    /// Answers a probe's hello: what to say, and the session's two halves. `Err` is a code and a sentence for the probe.
-    fn greet(
-        &self,
-        text: &str,
-        hello: &Hello,
-    ) -> impl Future<Output = Result<(String, Sealer, Opener), (&'static str, String)>> + Send;
+    /// Answers a probe's hello. `Err` is a code and a sentence for the probe.
+    fn greet(&self, text: &str, hello: &Hello)
+    -> impl Future<Output = Result<Greeting, (&'static str, String)>> + Send;
 
     /// The probe has proved itself, and said what it is.
-    fn opened(&self, probe: ProbeId, ready: legator_protocol::Ready) -> impl Future<Output = ()> + Send;
+    fn opened(&self, probe: ProbeId, ready: legator_protocol::Ready, proved: Proved)
+    -> impl Future<Output = ()> + Send;
 
     /// The probe says something.
     fn hear(&self, probe: ProbeId, message: ToServer) -> impl Future<Output = ()> + Send;

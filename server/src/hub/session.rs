@@ -8,7 +8,7 @@ use legator_protocol::{FrameFault, Hello, MAX_FRAME, Opener, ProbeId, Refusal, S
 use tokio::time::{Instant, timeout};
 
 use super::upgrade::{CloseCode, Message, WebSocketStream};
-use super::{Hub, Line, Switchboard};
+use super::{Greeting, Hub, Line, Proved, Switchboard};
 
 /// A stranger has this long to say who they are, and to prove it.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ pub async fn serve<S: Switchboard>(hub: Hub, board: &S, mut socket: WebSocketStr
         Ok(opened) => opened,
         Err(_) => Err((None, SessionEnd::Slow)),
     };
-    let (probe, ready, mut sealer, mut opener) = match opened {
+    let (probe, ready, mut sealer, mut opener, proved) = match opened {
         Ok(opened) => opened,
         Err((probe, end)) => {
             board.failed(probe, &end).await;
@@ -79,7 +79,7 @@ pub async fn serve<S: Switchboard>(hub: Hub, board: &S, mut socket: WebSocketStr
         }
     };
     let mut line = hub.enter(probe);
-    board.opened(probe, ready).await;
+    board.opened(probe, ready, proved).await;
     let end = talk(board, probe, &mut socket, &mut line, &mut sealer, &mut opener).await;
     say_goodbye(&mut socket, &end).await;
     if hub.leave(probe, line.number) {
@@ -87,7 +87,7 @@ pub async fn serve<S: Switchboard>(hub: Hub, board: &S, mut socket: WebSocketStr
     }
 }
 
-type Opened = (ProbeId, legator_protocol::Ready, Sealer, Opener);
+type Opened = (ProbeId, legator_protocol::Ready, Sealer, Opener, Proved);
 
 async fn open<S: Switchboard>(
     board: &S,
@@ -102,7 +102,7 @@ async fn open<S: Switchboard>(
     let hello = Hello::read(&text).map_err(|fault| (None, refused("malformed", fault.to_string())))?;
     let probe = hello.probe;
     let at = |end| (Some(probe), end);
-    let (welcome, sealer, mut opener) =
+    let Greeting { welcome, sealer, mut opener, key, can_turn } =
         board.greet(&text, &hello).await.map_err(|(code, detail)| at(refused(code, detail)))?;
     socket.send(Message::Text(welcome)).await.map_err(|_| at(SessionEnd::Broken))?;
     // The first sealed frame proves the probe: before it, nobody is connected.
@@ -113,7 +113,7 @@ async fn open<S: Switchboard>(
     };
     let payload = opener.open(&first).map_err(|fault| at(fault.into()))?;
     match serde_json::from_slice(payload) {
-        Ok(ToServer::Ready(ready)) => Ok((probe, ready, sealer, opener)),
+        Ok(ToServer::Ready(ready)) => Ok((probe, ready, sealer, opener, Proved { key, can_turn })),
         Ok(_) => Err(at(SessionEnd::Message("the first message has to be `ready`".to_owned()))),
         Err(fault) => Err(at(SessionEnd::Message(fault.to_string()))),
     }

@@ -13,6 +13,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use super::passkey::proof::Place;
 use super::{Caller, Identity, Opened, Visitor};
 use crate::error::Problem;
+use crate::tls::Cards;
 
 /// Browsers take this name only with `Secure`, for the whole host and for no other.
 const SECURE_COOKIE: &str = "__Host-legator";
@@ -72,6 +73,10 @@ async fn caller(request: &Request) -> Result<Caller, Problem> {
         // Asked first: a request of another site learns nothing about the session.
         from_here(request, true)?;
         identity.recognize_session(cookie)
+    } else if let Some(uri) = certified(request) {
+        // A browser shows it without being asked, also when another site sends it here.
+        from_here(request, false)?;
+        identity.recognize_certificate(&uri, visitor(request).address).await?
     } else {
         None
     };
@@ -83,6 +88,12 @@ async fn caller(request: &Request) -> Result<Caller, Problem> {
     };
     identity.spend(&caller)?;
     narrowed(identity, request, caller)
+}
+
+/// The URI of the certificate that the connection showed, if it is for one. TLS has held it against the authority.
+pub fn certified(request: &Request) -> Option<String> {
+    let Addr::SocketAddr(peer) = &request.remote_addr().0 else { return None };
+    request.data::<Cards>()?.of(*peer)?.uri.clone()
 }
 
 /// `?tenant=` of any request.

@@ -106,6 +106,8 @@ pub struct Key {
     pub revoked_at: Option<i64>,
     /// The actions that it is for; all of its owner's, if absent.
     pub scopes: Option<Arc<BTreeSet<String>>>,
+    /// The URI of the client's certificate that is this key: it has no text, and is shown by TLS.
+    pub certificate: Option<String>,
     pub used: Arc<Used>,
 }
 
@@ -151,7 +153,7 @@ impl Used {
 impl Key {
     pub(super) fn opens_for(&self, text: &KeyText, now: i64) -> bool {
         let same: bool = self.hash.ct_eq(&text.hash).into();
-        same && self.live(now)
+        same && self.certificate.is_none() && self.live(now)
     }
 
     pub fn live(&self, now: i64) -> bool {
@@ -189,7 +191,9 @@ impl KeyText {
         let text = format!("lgk_{tail}_{}", BASE64.encode(secret));
         let hash = Sha256::digest(secret).into();
         let (name, scopes, used) = (name.to_owned(), scopes.map(Arc::new), Arc::default());
-        let key = Key { id, person, name, hash, created_at: now, expires_at, revoked_at: None, scopes, used };
+        let certificate = None;
+        let key =
+            Key { id, person, name, hash, created_at: now, expires_at, revoked_at: None, scopes, certificate, used };
         (Secret::new(text), key)
     }
 }
@@ -208,6 +212,11 @@ impl Directory {
     pub fn find(&self, id_or_name: &str) -> Option<Arc<Person>> {
         let by_id = id_or_name.parse().ok().and_then(|id: UserId| self.people.get(&id));
         by_id.or_else(|| self.people.values().find(|person| person.name == id_or_name)).cloned()
+    }
+
+    /// The key that a certificate of this URI is. There is one at most that is good.
+    pub fn certified(&self, uri: &str, now: i64) -> Option<&Arc<Key>> {
+        self.keys.values().find(|key| key.certificate.as_deref() == Some(uri) && key.live(now))
     }
 
     /// The tenant that what somebody does is written down for.

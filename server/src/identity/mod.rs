@@ -4,6 +4,7 @@
 
 mod acts;
 pub mod api;
+mod asked;
 pub mod caller;
 mod credentials;
 pub mod device;
@@ -40,10 +41,11 @@ use legator_protocol::{KeyId, SessionId, UserId};
 use tokio::sync::watch;
 
 pub use self::acts::*;
+pub use self::asked::{Asked, Narrow, keep_asked};
 pub use self::credentials::{Begun, Chosen};
 pub use self::directory::{Key, Kind, Person};
 pub use self::grant::{HOUSE, House};
-pub use self::keys::Minted;
+pub use self::keys::{Certified, Minted};
 pub use self::people::{Change, NewPerson};
 pub use self::rate::Rate;
 pub use self::rights::Judged;
@@ -74,6 +76,7 @@ struct Inner {
     ledger: Ledger,
     vault: Vault,
     bundle: watch::Receiver<Arc<Bundle>>,
+    notebook: asked::Notebook,
     limits: SessionLimits,
     /// Where the first administrator's link stands until it is used.
     setup_file: PathBuf,
@@ -176,6 +179,8 @@ pub enum IdentityFault {
     NoKey(String),
     #[error("there is no session `{0}`")]
     NoSession(String),
+    #[error("no operation `{0}` is on record")]
+    NotAsked(String),
     #[error("there is no tenant `{0}`")]
     NoTenant(String),
     #[error("there is a tenant `{0}` already")]
@@ -253,6 +258,7 @@ impl Identity {
             ledger,
             vault,
             bundle,
+            notebook: asked::Notebook::default(),
             limits,
             setup_file: data.join("setup.link"),
             directory: ArcSwap::from_pointee(directory),
@@ -326,7 +332,7 @@ impl Identity {
         }
         let roles = BTreeSet::from(["administrator".to_owned()]);
         let admin = self.admit("setup", NewPerson::user("admin", roles)).await?;
-        self.issue("setup", &admin, "first key", None, None).await.map(Some)
+        self.issue("setup", &admin, "first key", None, None, None).await.map(Some)
     }
 
     /// Whose API key this is. `None` says nothing about why.
@@ -334,7 +340,21 @@ impl Identity {
         let Some(text) = KeyText::read(bearer) else { return Ok(None) };
         let (directory, now) = (self.0.directory.load(), self.0.clock.now());
         let Some(key) = directory.keys.get(&text.id).filter(|key| key.opens_for(&text, now)) else { return Ok(None) };
-        let caller = self.caller(&directory, key.person, Credential::Key(key.id), false, key.scopes.clone());
+        self.used(&directory, key, from).await
+    }
+
+    /// Which program shows a certificate of this URI. `None` says nothing about why.
+    pub async fn recognize_certificate(&self, uri: &str, from: IpAddr) -> Result<Option<Caller>, IdentityFault> {
+        let directory = self.0.directory.load();
+        match directory.certified(uri, self.0.clock.now()) {
+            Some(key) => self.used(&directory, key, from).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn used(&self, directory: &Directory, key: &Key, from: IpAddr) -> Result<Option<Caller>, IdentityFault> {
+        let now = self.0.clock.now();
+        let caller = self.caller(directory, key.person, Credential::Key(key.id), false, key.scopes.clone());
         let first = key.used.last_from().is_none();
         if let Some(caller) = caller.as_ref().filter(|_| key.used.note(from, now) && !first) {
             let draft = Draft::new("key.used-elsewhere", caller.person.name.clone(), key.id.to_string())
@@ -349,6 +369,11 @@ impl Identity {
     pub fn opens(&self, bearer: &str) -> bool {
         let Some(text) = KeyText::read(bearer) else { return false };
         self.0.directory.load().keys.get(&text.id).is_some_and(|key| key.opens_for(&text, self.0.clock.now()))
+    }
+
+    /// The same for a certificate.
+    pub fn knows(&self, uri: &str) -> bool {
+        self.0.directory.load().certified(uri, self.0.clock.now()).is_some()
     }
 
     /// Whose session this cookie is for, which goes on by being used. `None` says nothing about why.

@@ -33,11 +33,7 @@ pub enum Judged<A> {
 impl Identity {
     /// Asks the access policies; the permit is what the verbs of the rooms demand.
     pub async fn permit<A: Act>(&self, caller: &Caller, resource: Resource) -> Result<Permit<A>, IdentityFault> {
-        let decision = self.ask(A::ACTION, caller, resource.clone());
-        if matches!(decision.outcome, Outcome::Allow) {
-            return Ok(Permit::new(caller.clone()));
-        }
-        Err(self.refused(A::ACTION, caller, resource, decision).await?)
+        self.permit_in(caller, resource, caller.context()).await
     }
 
     /// The same in circumstances that the caller alone does not make: how a vote came in, say.
@@ -47,7 +43,7 @@ impl Identity {
         resource: Resource,
         context: Context,
     ) -> Result<Permit<A>, IdentityFault> {
-        let decision = self.ask_in(A::ACTION, caller, resource.clone(), context);
+        let decision = self.asked_for(A::ACTION, caller, resource.clone(), context);
         match decision.outcome {
             Outcome::Allow => Ok(Permit::new(caller.clone())),
             _ => Err(self.refused(A::ACTION, caller, resource, decision).await?),
@@ -61,7 +57,7 @@ impl Identity {
         resource: Resource,
         context: Context,
     ) -> Result<Judged<A>, IdentityFault> {
-        let decision = self.ask_in(A::ACTION, caller, resource.clone(), context);
+        let decision = self.asked_for(A::ACTION, caller, resource.clone(), context);
         match decision.outcome {
             Outcome::Allow => Ok(Judged::Permitted(Permit::new(caller.clone()))),
             Outcome::Hold { approvals } => Ok(Judged::Held { approvals, decision: Box::new(decision) }),
@@ -114,7 +110,8 @@ impl Identity {
     /// Why policy would not let this person do it, however well they showed who they are; `None` if it would.
     pub fn why_not_person<A: Act>(&self, person: &Person, resource: Resource, context: Context) -> Option<String> {
         let context = Context { mfa: true, ..context };
-        let decision = self.decide(person.principal(), Ask::Operation(A::ACTION.to_owned()), resource, context);
+        let ask = Ask::Operation(A::ACTION.to_owned());
+        let (_, decision) = self.decide(person.principal(), ask, resource, context);
         (!matches!(decision.outcome, Outcome::Allow)).then_some(decision.rationale.summary)
     }
 
@@ -155,23 +152,44 @@ impl Identity {
     }
 
     fn ask_in(&self, action: &str, caller: &Caller, resource: Resource, context: Context) -> Decision {
-        let principal = caller.principal();
-        let decision = self.decide(principal, Ask::Operation(action.to_owned()), resource.clone(), context.clone());
+        self.ask_noting(action, caller, resource, context, |_, _| {})
+    }
+
+    /// The same, where the answer counts: it is kept, so that it can be decided again.
+    fn asked_for(&self, action: &str, caller: &Caller, resource: Resource, context: Context) -> Decision {
+        let home = caller.person.home();
+        self.ask_noting(action, caller, resource, context, |facts, decision| self.note(&home, facts, decision))
+    }
+
+    fn ask_noting(
+        &self,
+        action: &str,
+        caller: &Caller,
+        resource: Resource,
+        context: Context,
+        note: impl Fn(Facts, &Decision),
+    ) -> Decision {
+        let ask = || Ask::Operation(action.to_owned());
+        let (facts, decision) = self.decide(caller.principal(), ask(), resource.clone(), context.clone());
+        note(facts, &decision);
         match &caller.owner {
             // Both have to be permitted, so the first refusal is the answer.
             Some(owner) if matches!(decision.outcome, Outcome::Allow) => {
-                self.decide(owner.principal(), Ask::Operation(action.to_owned()), resource, context)
+                let (facts, decision) = self.decide(owner.principal(), ask(), resource, context);
+                note(facts, &decision);
+                decision
             }
             _ => decision,
         }
     }
 
-    fn decide(&self, principal: Principal, ask: Ask, resource: Resource, context: Context) -> Decision {
+    fn decide(&self, principal: Principal, ask: Ask, resource: Resource, context: Context) -> (Facts, Decision) {
         let resource = self.placed(resource);
         let at_ms = self.0.clock.now().max(0).cast_unsigned();
         let facts = Facts { at_ms, principal, ask, resource, context, capacity: None };
         let bundle = Arc::clone(&self.0.bundle.borrow());
-        legator_engine::decide(&bundle, &facts)
+        let decision = legator_engine::decide(&bundle, &facts);
+        (facts, decision)
     }
 
     /// What a caller may do somewhere: on the control plane, or on a probe without tags. What a guardrail holds until
@@ -192,7 +210,7 @@ impl Identity {
     fn actions_of(&self, principal: &Principal, context: &Context) -> Vec<&'static str> {
         let operations = ACTIONS.iter().copied().filter(|action| {
             let ask = Ask::Operation((*action).to_owned());
-            let decision = self.decide(principal.clone(), ask, example_of(action), context.clone());
+            let (_, decision) = self.decide(principal.clone(), ask, example_of(action), context.clone());
             // Only what can wait for people is ever held, and it may be asked for.
             !matches!(decision.outcome, Outcome::Deny)
         });
@@ -200,7 +218,7 @@ impl Identity {
             let run = Invocation::Argv(line.split(' ').map(str::to_owned).collect());
             let spec = CommandSpec { run, env: Default::default(), cwd: None, timeout_ms: 30_000 };
             let probe = Resource::Probe(Probe { id: "example".to_owned(), ..Probe::default() });
-            let decision = self.decide(principal.clone(), Ask::Command(spec), probe, context.clone());
+            let (_, decision) = self.decide(principal.clone(), Ask::Command(spec), probe, context.clone());
             decision.action == level.as_str() && !matches!(decision.outcome, Outcome::Deny)
         });
         let levels = levels.map(|(level, _)| level.as_str());
@@ -227,7 +245,7 @@ impl Identity {
     pub(super) fn could_administer(&self, person: &Person, second_factor: bool) -> bool {
         let context = Context { mfa: second_factor, ..Context::new(legator_engine::Origin::Api) };
         let ask = Ask::Operation(super::ManageUsers::ACTION.to_owned());
-        let decision = self.decide(person.principal(), ask, Resource::control_plane(), context);
+        let (_, decision) = self.decide(person.principal(), ask, Resource::control_plane(), context);
         // Of a tenant alone nobody could administer the house.
         matches!(decision.outcome, Outcome::Allow) && person.reach.has(&Tenant::default())
     }

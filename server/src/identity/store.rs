@@ -33,8 +33,8 @@ pub async fn load(db: &Db) -> Result<Directory, DbFault> {
         directory.put_person(Arc::new(person(&row)?));
     }
     let keys = sqlx::query(
-        "SELECT id, person, name, hash, created_at, expires_at, revoked_at, scopes, last_used_at, addresses \
-         FROM identity_key",
+        "SELECT id, person, name, hash, created_at, expires_at, revoked_at, scopes, last_used_at, addresses, \
+         certificate FROM identity_key",
     );
     for row in keys.fetch_all(db.reads()).await? {
         let key = key(&row)?;
@@ -238,7 +238,8 @@ pub async fn drop_links(connection: &mut SqliteConnection, person: Option<UserId
 
 pub async fn insert_key(connection: &mut SqliteConnection, key: &Key) -> Result<(), DbFault> {
     sqlx::query(
-        "INSERT INTO identity_key (id, person, name, hash, created_at, expires_at, scopes) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO identity_key (id, person, name, hash, created_at, expires_at, scopes, certificate) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(key.id.to_string())
     .bind(key.person.to_string())
@@ -247,6 +248,7 @@ pub async fn insert_key(connection: &mut SqliteConnection, key: &Key) -> Result<
     .bind(key.created_at)
     .bind(key.expires_at)
     .bind(key.scopes.as_deref().map(words))
+    .bind(&key.certificate)
     .execute(connection)
     .await?;
     Ok(())
@@ -318,6 +320,7 @@ fn key(row: &SqliteRow) -> Result<Key, DbFault> {
         expires_at: row.try_get(5)?,
         revoked_at: row.try_get(6)?,
         scopes: DbFault::column("identity_key.scopes", scopes)?.map(Arc::new),
+        certificate: row.try_get(10)?,
         used: Arc::new(Used { at: AtomicI64::new(last.unwrap_or_default()), addresses: Mutex::new(addresses) }),
     })
 }

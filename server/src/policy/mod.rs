@@ -3,6 +3,7 @@
 //! Never: decides. Everyone who does holds a `watch::Receiver` of the bundle.
 
 mod activate;
+mod answers;
 pub mod api;
 mod ceilings;
 mod diff;

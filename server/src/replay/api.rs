@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use legator_engine::replay::{Counts, Difference, Kind, ObstacleKind, Selection, Tally};
+use legator_engine::replay::{Counts, Difference, Kind, ObstacleKind, Of, Selection, Tally};
 use legator_engine::{Fault, OtherKind, Resource};
 use poem::Body;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Binary, Json};
-use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
+use super::source::is_operation;
 use super::{Candidate, Explained, Finding, Job, Narrow, ReplayFault, Replays, ShadowState};
 use crate::error::{Problem, at, json};
 use crate::identity::api::Authenticated;
@@ -22,9 +23,20 @@ enum Room {
     Replays,
 }
 
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum OfIn {
+    /// What was to be run on a host.
+    Commands,
+    /// Everything else that was asked of the API.
+    Operations,
+}
+
 /// Which recorded decisions are decided again; what is absent asks nothing.
 #[derive(Clone, Object)]
 pub struct SelectionIn {
+    /// Of `commands`, or of `operations` of the API; of both, if absent.
+    of: Option<OfIn>,
     /// From this time on.
     since: Option<DateTime<Utc>>,
     /// Before this time; now, if absent.
@@ -33,7 +45,7 @@ pub struct SelectionIn {
     principal: Option<String>,
     /// A tag of the probe.
     tag: Option<String>,
-    /// What the command was classified as: `observe`, `diagnose`, `remediate` or `destroy`.
+    /// What the command was classified as (`observe`, `diagnose`, `remediate` or `destroy`), or the operation.
     action: Option<String>,
     /// `deny`, `hold`, `queue` or `allow`.
     outcome: Option<String>,
@@ -67,6 +79,8 @@ pub struct CandidateIn {
     /// Paths of the base that are left out.
     #[oai(default)]
     remove: Vec<String>,
+    /// Listen to `commands`, or to `operations` of the API; to both, if absent.
+    of: Option<OfIn>,
 }
 
 /// How many decisions came out how.
@@ -126,8 +140,9 @@ pub struct ReplayList {
 #[derive(Object)]
 pub struct DifferenceOut {
     kind: String,
+    /// The command, or the operation (`opn_…`).
     command: String,
-    /// Which judgement of that command, from 1.
+    /// Which judgement of it, from 1.
     judgement: u32,
     at: DateTime<Utc>,
     principal: String,
@@ -144,7 +159,7 @@ pub struct DifferenceOut {
     summary_after: String,
     /// The policies and scripts that made the difference.
     policies: Vec<String>,
-    /// The command, with every judgement of it.
+    /// Where its decisions are explained.
     command_url: String,
 }
 
@@ -178,6 +193,9 @@ pub struct ComparedOut {
 #[derive(Object)]
 pub struct ShadowOut {
     candidate: String,
+    /// What it listens to, `commands` or `operations`; both, if absent.
+    #[oai(skip_serializing_if_is_none)]
+    of: Option<String>,
     actor: String,
     started_at: DateTime<Utc>,
     /// Judgements that there was no time for.
@@ -323,6 +341,8 @@ impl ReplayApi {
     async fn export(
         &self,
         caller: Authenticated,
+        /// Of `commands`, or of `operations` of the API; of both, if absent.
+        of: Query<Option<OfIn>>,
         since: Query<Option<DateTime<Utc>>>,
         until: Query<Option<DateTime<Utc>>>,
         principal: Query<Option<String>>,
@@ -337,7 +357,8 @@ impl ReplayApi {
         let permit = self.reader(&caller.0).await?;
         let (principal, tag, action) = (principal.0, tag.0, action.0);
         let (outcome, policy) = (outcome.0, policy.0);
-        let selection = SelectionIn { since: since.0, until: until.0, principal, tag, action, outcome, policy };
+        let selection =
+            SelectionIn { of: of.0, since: since.0, until: until.0, principal, tag, action, outcome, policy };
         let lines = self.replays.export(permit, selection.into(), masked.0).await?;
         Ok(Exported::Lines(Binary(Body::from_bytes_stream(lines))))
     }
@@ -346,16 +367,16 @@ impl ReplayApi {
     #[oai(path = "/bundles/:rev/shadow", method = "post", operation_id = "shadow_bundle")]
     async fn shadow(&self, caller: Authenticated, rev: Path<String>) -> Result<Json<ShadowOut>, Problem> {
         let permit = self.may_shadow(&caller.0, &rev.0).await?;
-        Ok(Json(self.replays.start_shadow(permit, Candidate::Revision(rev.0)).await?.into()))
+        Ok(Json(self.replays.start_shadow(permit, Candidate::Revision(rev.0), None).await?.into()))
     }
 
     /// The same for a kept revision or for files that come with the request.
     #[oai(path = "/bundles/shadow", method = "post", operation_id = "start_shadow")]
     async fn start_shadow(&self, caller: Authenticated, body: Json<CandidateIn>) -> Result<Json<ShadowOut>, Problem> {
         let permit = self.may_shadow(&caller.0, "candidate").await?;
-        let CandidateIn { revision, files, base, remove } = body.0;
+        let CandidateIn { revision, files, base, remove, of } = body.0;
         let candidate = candidate(revision, files, base, remove)?;
-        Ok(Json(self.replays.start_shadow(permit, candidate).await?.into()))
+        Ok(Json(self.replays.start_shadow(permit, candidate, of.map(Of::from)).await?.into()))
     }
 
     /// What the shadow has counted so far, and its newest differences.
@@ -449,11 +470,21 @@ fn known_kind(kind: String) -> Result<String, Problem> {
     if known { Ok(kind) } else { Err(Problem::new("invalid", format!("`kind` is none of {}", names.join(", ")))) }
 }
 
+impl From<OfIn> for Of {
+    fn from(of: OfIn) -> Self {
+        match of {
+            OfIn::Commands => Self::Commands,
+            OfIn::Operations => Self::Operations,
+        }
+    }
+}
+
 impl From<SelectionIn> for Selection {
     fn from(given: SelectionIn) -> Self {
-        let SelectionIn { since, until, principal, tag, action, outcome, policy } = given;
+        let SelectionIn { of, since, until, principal, tag, action, outcome, policy } = given;
+        let of = of.map(Of::from);
         let ms = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
-        Self { since_ms: ms(since), until_ms: ms(until), principal, tag, action, outcome, policy }
+        Self { of, since_ms: ms(since), until_ms: ms(until), principal, tag, action, outcome, policy }
     }
 }
 
@@ -502,7 +533,10 @@ impl From<Difference> for DifferenceOut {
     fn from(found: Difference) -> Self {
         Self {
             kind: found.kind.as_str().to_owned(),
-            command_url: format!("/api/v1/commands/{}/explain", found.command),
+            command_url: match is_operation(&found.command) {
+                true => format!("/api/v1/decisions/operations/{}", found.command),
+                false => format!("/api/v1/commands/{}/explain", found.command),
+            },
             command: found.command,
             judgement: found.judgement,
             at: at(found.at_ms),
@@ -532,6 +566,7 @@ impl From<ShadowState> for ShadowOut {
     fn from(state: ShadowState) -> Self {
         Self {
             candidate: state.candidate,
+            of: state.of.map(|of| of.as_str().to_owned()),
             actor: state.actor,
             started_at: at(state.started_at),
             dropped: state.dropped,

@@ -9,10 +9,11 @@ use futures_util::Stream;
 use legator_engine::Bundle;
 use legator_engine::replay::{Kept, Line, Mask, Obstacle, ObstacleKind, Record, Selection, Stopped};
 
-use super::{ReplayFault, Replays, stretch};
+use super::source::Cursor;
+use super::{ReplayFault, Replays};
 use crate::audit::Draft;
-use crate::command::{Judgement, Stretch};
 use crate::identity::{Permit, ReadAudit};
+use crate::judgement::Judgement;
 
 /// Judgements that are read and written at once.
 const PAGE: u32 = 500;
@@ -21,10 +22,9 @@ const PAGE: u32 = 500;
 struct Exporting {
     replays: Replays,
     selection: Selection,
-    stretch: Stretch,
     mask: Option<Arc<Mask>>,
     bundles: HashMap<String, Arc<Bundle>>,
-    cursor: Option<(String, u32)>,
+    cursor: Option<Cursor>,
     at: At,
     lines: u64,
 }
@@ -53,7 +53,6 @@ impl Replays {
         let mask = masked.then(|| Arc::new(Mask::new(*self.0.mask_key, Kept::of(&self.0.policy.bundle()))));
         let exporting = Exporting {
             replays: self.clone(),
-            stretch: stretch(&selection),
             selection,
             mask,
             bundles: HashMap::new(),
@@ -86,12 +85,12 @@ impl Exporting {
                     }
                 }
                 At::Middle => {
-                    let page = self.replays.0.road.judgements(self.stretch, self.cursor.as_ref(), PAGE).await?;
+                    let page = self.replays.page(&self.selection, self.cursor.as_ref(), PAGE).await?;
                     let Some(last) = page.last() else {
                         self.at = At::End;
                         return Ok(Some(format!("{}\n", Line::End(self.lines).text())));
                     };
-                    self.cursor = Some((last.command.clone(), last.n));
+                    self.cursor = Some((last.subject.clone(), last.n));
                     let text = self.page(page).await?;
                     if !text.is_empty() {
                         return Ok(Some(text));
@@ -103,7 +102,7 @@ impl Exporting {
     }
 
     async fn page(&mut self, page: Vec<Judgement>) -> Result<String, ReplayFault> {
-        let read: Vec<_> = page.into_iter().map(|it| (read(&it), it.command, it.n, it.at)).collect();
+        let read: Vec<_> = page.into_iter().map(|it| (read(&it), it.subject, it.n, it.at)).collect();
         if self.mask.is_some() {
             for record in read.iter().filter_map(|(record, ..)| record.as_ref().ok()) {
                 self.bundle_of(&record.decision.revision).await?;
@@ -157,8 +156,8 @@ impl Exporting {
 }
 
 fn read(judgement: &Judgement) -> Result<Record, Obstacle> {
-    let Judgement { command, n, at, facts, decision } = judgement;
-    Record::read(command, *n, *at, facts, decision)
+    let Judgement { subject, n, at, facts, decision } = judgement;
+    Record::read(subject, *n, *at, facts, decision)
 }
 
 fn masked(mask: &Mask, bundles: &HashMap<String, Arc<Bundle>>, record: &Record) -> Result<Record, Obstacle> {

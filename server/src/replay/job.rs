@@ -4,7 +4,8 @@ use legator_engine::Bundle;
 use legator_engine::replay::{Difference, Obstacle, Record, Selection, Tally, replay};
 use serde::{Deserialize, Serialize};
 
-use crate::command::Judgement;
+use super::source::Cursor;
+use crate::judgement::Judgement;
 
 /// Findings that are written down for one replay. What comes after them is counted.
 const MOST_FINDINGS: u64 = 100_000;
@@ -55,7 +56,7 @@ pub struct Job {
     /// Judgements looked at so far.
     pub seen: u64,
     /// The last one that was looked at.
-    pub cursor: Option<(String, u32)>,
+    pub cursor: Option<Cursor>,
     /// Findings that are written down.
     pub listed: u64,
     pub tally: Tally,
@@ -101,14 +102,14 @@ impl Job {
             }
         }
         if let Some(last) = page.last() {
-            self.cursor = Some((last.command.clone(), last.n));
+            self.cursor = Some((last.subject.clone(), last.n));
         }
         findings.truncate(usize::try_from(MOST_FINDINGS.saturating_sub(self.listed)).unwrap_or(usize::MAX));
         findings
     }
 
     fn look_at(&mut self, bundle: &Bundle, judgement: &Judgement) -> Option<Finding> {
-        let Judgement { command, n, at, facts, decision } = judgement;
+        let Judgement { subject: command, n, at, facts, decision } = judgement;
         let replayed = Record::read(command, *n, *at, facts, decision).and_then(|record| {
             // What was not asked for is neither changed nor an obstacle.
             let wanted = self.selection.takes(&record);

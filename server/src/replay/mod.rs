@@ -6,6 +6,7 @@ mod candidate;
 mod export;
 mod job;
 mod shadow;
+mod source;
 mod store;
 mod work;
 
@@ -27,10 +28,10 @@ pub use self::work::work;
 use self::shadow::Shadow;
 use crate::audit::{Draft, Ledger, WriteFault};
 use crate::clock::Clock;
-use crate::command::{Road, Stretch};
+use crate::command::Road;
 use crate::db::{Db, DbFault};
 use crate::events::{Events, Whose};
-use crate::identity::{Permit, ReplayDecisions};
+use crate::identity::{Identity, Permit, ReplayDecisions};
 use crate::policy::Policy;
 use crate::telemetry::Metrics;
 
@@ -48,6 +49,7 @@ struct Inner {
     events: Events,
     metrics: Metrics,
     policy: Policy,
+    identity: Identity,
     road: Road,
     /// There is something to do.
     wake: Notify,
@@ -66,6 +68,7 @@ pub struct Needs {
     pub events: Events,
     pub metrics: Metrics,
     pub policy: Policy,
+    pub identity: Identity,
     pub road: Road,
     /// What pseudonyms are made with; the same for every export.
     pub mask_key: Zeroizing<[u8; 32]>,
@@ -108,9 +111,10 @@ pub struct Explained {
 impl Replays {
     /// Takes up the shadow where it was left; [`work`] takes up the replays.
     pub async fn open(needs: Needs) -> Result<Self, ReplayFault> {
-        let Needs { clock, db, ledger, events, metrics, policy, road, mask_key } = needs;
+        let Needs { clock, db, ledger, events, metrics, policy, identity, road, mask_key } = needs;
         let (wake, loaded, shadow) = (Notify::new(), Mutex::default(), Shadow::default());
-        let inner = Inner { clock, db, ledger, events, metrics, policy, road, wake, loaded, shadow, mask_key };
+        let inner =
+            Inner { clock, db, ledger, events, metrics, policy, identity, road, wake, loaded, shadow, mask_key };
         let replays = Self(Arc::new(inner));
         if let Err(fault) = replays.take_up_shadow().await {
             tracing::error!(%fault, "the shadow could not be taken up; nothing decides beside the live bundle");
@@ -133,7 +137,7 @@ impl Replays {
         // What is decided from now on is not part of it, or it would never end.
         let until = selection.until_ms.unwrap_or(i64::MAX).min(now.saturating_add(1));
         let selection = Selection { until_ms: Some(until), ..selection };
-        let total = self.0.road.count_judgements(stretch(&selection)).await?;
+        let total = self.count(&selection).await?;
         let job = Job {
             id: self.0.clock.born(ReplayId::born).to_string(),
             candidate: bundle.revision().to_owned(),
@@ -215,7 +219,7 @@ impl Replays {
 
     async fn compare(&self, revision: &str, command: &str, n: u32) -> Result<Explained, ReplayFault> {
         let missing = || ReplayFault::NoJudgement { command: command.to_owned(), n };
-        let judgement = self.0.road.judgement(command, n).await?.ok_or_else(missing)?;
+        let judgement = self.judgement(command, n).await?.ok_or_else(missing)?;
         let bundle = self.candidate(revision).await?;
         let record = Record::read(command, n, judgement.at, &judgement.facts, &judgement.decision)
             .map_err(ReplayFault::Obstacle)?;
@@ -232,8 +236,4 @@ impl Replays {
         });
         self.0.events.publish(self.0.clock.now(), Whose::House, topic, job.id.clone(), body);
     }
-}
-
-fn stretch(selection: &Selection) -> Stretch {
-    Stretch { since: selection.since_ms.unwrap_or(0), until: selection.until_ms.unwrap_or(i64::MAX) }
 }

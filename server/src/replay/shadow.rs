@@ -1,13 +1,13 @@
-//! The shadow: a candidate that decides every recorded judgement too, on a thread of its own, after the fact.
-//! Never: in the way of a live decision. It hears what stands in the log already; what it has no time for is dropped and
-//! counted, and a candidate that is too slow or breaks is counted as that and not as a difference.
+//! The shadow: a candidate that decides every judgement of a command too, and each new question to the API, on a thread
+//! of its own, after the fact.
+//! Never: in the way of a live decision. It hears what was decided already; what it has no time for is dropped and counted, and a candidate that is too slow or breaks is counted as that and not as a difference.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use legator_engine::replay::{Difference, Record, Tally, replay};
+use legator_engine::replay::{Difference, Of, Record, Tally, replay};
 use legator_engine::{Abort, Bundle};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
@@ -16,9 +16,9 @@ use tokio::time::Instant;
 use super::store::{self, ShadowRow};
 use super::{Candidate, ReplayFault, Replays};
 use crate::audit::{Draft, WriteFault};
-use crate::command::Heard;
 use crate::events::Whose;
 use crate::identity::{Permit, ShadowBundle};
+use crate::judgement::{Heard, Tap};
 use crate::telemetry::By;
 
 /// Judgements that may wait for the shadow.
@@ -55,6 +55,8 @@ struct On {
 #[derive(Clone, Debug)]
 pub struct ShadowState {
     pub candidate: String,
+    /// What it listens to; everything, if absent.
+    pub of: Option<Of>,
     pub actor: String,
     pub started_at: i64,
     pub tally: Tally,
@@ -84,12 +86,14 @@ impl Replays {
         &self,
         permit: Permit<ShadowBundle>,
         candidate: Candidate,
+        of: Option<Of>,
     ) -> Result<ShadowState, ReplayFault> {
         let _turning = self.0.shadow.turning.lock().await;
         let (bundle, files) = self.load(candidate).await?;
         let now = self.0.clock.now();
         let row = ShadowRow {
             candidate: bundle.revision().to_owned(),
+            of,
             actor: permit.caller().person.name.clone(),
             started_at: now,
             tally: Tally::default(),
@@ -98,7 +102,7 @@ impl Replays {
             listed: 0,
         };
         let draft = Draft::new("shadow.started", row.actor.clone(), row.candidate.clone())
-            .body(serde_json::json!({ "live": self.0.policy.bundle().revision() }));
+            .body(serde_json::json!({ "live": self.0.policy.bundle().revision(), "of": of }));
         let kept = row.clone();
         let written = self.0.ledger.write(now, move |batch| {
             Box::pin(async move {
@@ -135,7 +139,7 @@ impl Replays {
             })
         });
         written.await?;
-        self.0.road.tap().stop();
+        self.taps().into_iter().for_each(|(_, tap)| tap.stop());
         *self.0.shadow.on.lock() = None;
         self.0.metrics.shadow_on.set(0);
         self.0.events.publish(now, Whose::House, "shadow.stopped", row.candidate, serde_json::json!({ "on": false }));
@@ -147,8 +151,8 @@ impl Replays {
         self.keep_counts().await?;
         let row = self.0.shadow.on.lock().as_ref().map(|on| on.row.clone()).ok_or(ReplayFault::NoShadow)?;
         let differences = store::differences(&self.0.db, kind, limit).await?;
-        let ShadowRow { candidate, actor, started_at, tally, dropped, gave_up, .. } = row;
-        Ok(ShadowState { candidate, actor, started_at, tally, dropped, gave_up, differences })
+        let ShadowRow { candidate, of, actor, started_at, tally, dropped, gave_up, .. } = row;
+        Ok(ShadowState { candidate, of, actor, started_at, tally, dropped, gave_up, differences })
     }
 
     /// A judgement on which the shadow differs, with both reasons.
@@ -172,7 +176,7 @@ impl Replays {
         let read = tokio::task::spawn_blocking(move || Bundle::load_interruptible(&files, abort)).await;
         let bundle = read.map_err(|fault| ReplayFault::Broken(fault.to_string()))?.map_err(ReplayFault::Refused)?;
         let (ear, heard) = mpsc::channel(BACKLOG);
-        let started_at = row.started_at;
+        let (started_at, wanted) = (row.started_at, row.of);
         *self.0.shadow.on.lock() = Some(On { row, fresh: Vec::new(), changed: false });
         let replays = Arc::downgrade(&self.0);
         let thread = std::thread::Builder::new().name("legator-shadow".to_owned()).spawn(move || {
@@ -183,15 +187,26 @@ impl Replays {
             }
         });
         thread.map_err(|fault| ReplayFault::Broken(fault.to_string()))?;
-        self.0.road.tap().take_dropped();
-        self.0.road.tap().listen(ear);
+        for (of, tap) in self.taps() {
+            tap.take_dropped();
+            if wanted.is_none_or(|wanted| wanted == of) {
+                tap.listen(ear.clone());
+            } else {
+                tap.stop();
+            }
+        }
         self.0.metrics.shadow_on.set(1);
         Ok(())
     }
 
+    /// Where decisions are heard of: on the road, and where operations are asked for.
+    fn taps(&self) -> [(Of, &Tap); 2] {
+        [(Of::Commands, self.0.road.tap()), (Of::Operations, self.0.identity.asked_tap())]
+    }
+
     fn decide_beside(&self, bundle: &Bundle, watch: &Watch, started_at: i64, heard: Heard) {
-        let Heard { command, n, at, facts, decision } = heard;
-        let record = Record::new(command.to_string(), n, at, facts, Arc::unwrap_or_clone(decision));
+        let Heard { subject, n, at, facts, decision } = heard;
+        let record = Record::new(subject, n, at, facts, Arc::unwrap_or_clone(decision));
         watch.begin();
         let replayed = catch_unwind(AssertUnwindSafe(|| replay(bundle, &record)));
         let missed = |name| self.0.metrics.shadow_missed.get_or_create(&By { name }).inc();
@@ -231,7 +246,7 @@ impl Replays {
         let (row, fresh) = {
             let mut on = self.0.shadow.on.lock();
             let Some(on) = on.as_mut() else { return Ok(()) };
-            let dropped = self.0.road.tap().take_dropped();
+            let dropped = self.taps().into_iter().map(|(_, tap)| tap.take_dropped()).sum::<u64>();
             if dropped > 0 {
                 on.row.dropped += dropped;
                 on.changed = true;

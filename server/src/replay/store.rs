@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use legator_engine::replay::{Difference, Tally};
+use legator_engine::replay::{Difference, Of, Tally};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
@@ -32,6 +32,8 @@ pub struct Narrow {
 #[derive(Clone, Debug)]
 pub struct ShadowRow {
     pub candidate: String,
+    /// What it listens to; everything, if absent.
+    pub of: Option<Of>,
     pub actor: String,
     pub started_at: i64,
     pub tally: Tally,
@@ -221,7 +223,8 @@ pub async fn findings(db: &Db, job: &str, narrow: &Narrow) -> Result<Vec<(u64, F
 }
 
 pub async fn shadow(db: &Db) -> Result<Option<ShadowRow>, DbFault> {
-    let select = sqlx::query("SELECT candidate, actor, started_at, tally, dropped, gave_up, listed FROM replay_shadow");
+    let select =
+        sqlx::query("SELECT candidate, actor, started_at, tally, dropped, gave_up, listed, of_what FROM replay_shadow");
     let Some(row) = select.fetch_optional(db.reads()).await? else { return Ok(None) };
     Ok(Some(ShadowRow {
         candidate: row.try_get(0)?,
@@ -231,6 +234,7 @@ pub async fn shadow(db: &Db) -> Result<Option<ShadowRow>, DbFault> {
         dropped: counted(row.try_get(4)?),
         gave_up: counted(row.try_get(5)?),
         listed: counted(row.try_get(6)?),
+        of: row.try_get::<Option<&str>, _>(7)?.and_then(Of::named),
     }))
 }
 
@@ -238,13 +242,14 @@ pub async fn shadow(db: &Db) -> Result<Option<ShadowRow>, DbFault> {
 pub async fn put_shadow(connection: &mut SqliteConnection, shadow: &ShadowRow) -> Result<(), DbFault> {
     end_shadow(&mut *connection).await?;
     sqlx::query(
-        "INSERT INTO replay_shadow (id, candidate, actor, started_at, tally, dropped, gave_up, listed) \
-         VALUES (1, ?, ?, ?, ?, 0, 0, 0)",
+        "INSERT INTO replay_shadow (id, candidate, actor, started_at, tally, dropped, gave_up, listed, of_what) \
+         VALUES (1, ?, ?, ?, ?, 0, 0, 0, ?)",
     )
     .bind(&shadow.candidate)
     .bind(&shadow.actor)
     .bind(shadow.started_at)
     .bind(json!(shadow.tally).to_string())
+    .bind(shadow.of.map(Of::as_str))
     .execute(connection)
     .await?;
     Ok(())

@@ -7,8 +7,9 @@ use std::time::Duration;
 use legator_engine::Bundle;
 
 use super::job::{Finding, Job, JobState};
-use super::{ReplayFault, Replays, store, stretch};
+use super::{ReplayFault, Replays, store};
 use crate::audit::{Draft, WriteFault};
+use crate::judgement::Judgement;
 
 /// Judgements that are decided between two looks at whether to go on.
 const PAGE: u32 = 1000;
@@ -41,16 +42,15 @@ pub async fn work(replays: Replays) {
 impl Replays {
     async fn go_through(&self, mut job: Job) -> Result<(), ReplayFault> {
         let bundle = self.candidate(&job.candidate).await?;
-        let stretch = stretch(&job.selection);
-        let mut page = self.0.road.judgements(stretch, job.cursor.as_ref(), PAGE).await?;
+        let selection = job.selection.clone();
+        let mut page = self.page(&selection, job.cursor.as_ref(), PAGE).await?;
         loop {
-            let last = page.last().map(|last| (last.command.clone(), last.n));
+            let last = page.last().map(|last| (last.subject.clone(), last.n));
             let through = page.len() < PAGE as usize;
             // The next page is read while this one is decided.
             let decided = decide(Arc::clone(&bundle), job, page);
-            let ahead = async {
-                if through { Ok(Vec::new()) } else { self.0.road.judgements(stretch, last.as_ref(), PAGE).await }
-            };
+            let ahead =
+                async { if through { Ok(Vec::new()) } else { self.page(&selection, last.as_ref(), PAGE).await } };
             let (decided, ahead) = tokio::join!(decided, ahead);
             let (after, findings) = decided?;
             job = after;
@@ -117,11 +117,7 @@ impl Replays {
     }
 }
 
-async fn decide(
-    bundle: Arc<Bundle>,
-    mut job: Job,
-    page: Vec<crate::command::Judgement>,
-) -> Result<(Job, Vec<Finding>), ReplayFault> {
+async fn decide(bundle: Arc<Bundle>, mut job: Job, page: Vec<Judgement>) -> Result<(Job, Vec<Finding>), ReplayFault> {
     let decided = tokio::task::spawn_blocking(move || {
         let findings = job.take(&bundle, &page);
         (job, findings)

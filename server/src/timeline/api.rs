@@ -8,7 +8,7 @@ use poem_openapi::payload::{Binary, Json, PlainText};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
 use super::export::{Form, export};
-use crate::audit::{Entry, Filter, Ledger};
+use crate::audit::{Entry, Filter, Ledger, LogKey};
 use crate::clock::Clock;
 use crate::error::{Problem, at};
 use crate::identity::api::Authenticated;
@@ -92,6 +92,44 @@ pub struct ConsistencyOut {
     verifier: String,
 }
 
+/// The keys of the log.
+#[derive(Object)]
+pub struct LogKeys {
+    /// The key that signs now: `name+keyid+base64`.
+    verifier: String,
+    keys: Vec<LogKeyOut>,
+}
+
+/// A key that signs the log or did.
+#[derive(Object)]
+pub struct LogKeyOut {
+    verifier: String,
+    /// The first size of the log that it signs.
+    from: u64,
+    /// The last one; absent for the key of now.
+    #[oai(skip_serializing_if_is_none)]
+    until: Option<u64>,
+    /// Absent while the log is empty.
+    #[oai(skip_serializing_if_is_none)]
+    since: Option<DateTime<Utc>>,
+    /// The turn that brought it; absent for the first key.
+    #[oai(skip_serializing_if_is_none)]
+    turn: Option<TurnOut>,
+}
+
+/// A turn of the log's key.
+#[derive(Object)]
+pub struct TurnOut {
+    index: u64,
+    by: String,
+    /// The entry, as it was hashed: old key, new key, and a note that both signed.
+    entry: String,
+    /// The C2SP `tlog-proof` of the entry in the log of now.
+    proof: String,
+    /// The checkpoint right after it, which both keys signed.
+    note: String,
+}
+
 /// What a check of the whole log found.
 #[derive(Object)]
 pub struct Verified {
@@ -99,6 +137,8 @@ pub struct Verified {
     /// Entries that fit, from the first on.
     entries: u64,
     checkpoints: u64,
+    /// Turns of the log's key that fit: each is signed by the key before and the key after.
+    turns: u64,
     size: u64,
     root: String,
     /// The first thing that does not fit.
@@ -173,6 +213,7 @@ impl TimelineApi {
             ok: report.is_good(),
             entries: report.entries,
             checkpoints: report.checkpoints,
+            turns: report.turns,
             size: report.head.size,
             root: report.head.root.to_base64(),
             first_bad: report.first_bad.map(|finding| finding.to_string()),
@@ -188,8 +229,20 @@ impl TimelineApi {
             size: head.size,
             root: head.root.to_base64(),
             note: head.note.to_string(),
-            verifier: self.ledger.verifier().to_string(),
+            verifier: head.verifier.to_string(),
         }))
+    }
+
+    /// The keys that sign the log or did, the first one first. Each but the first comes with the entry in which the key
+    /// before it named it, signed by both, and the proof that this entry is in the log: enough to follow from any to the last.
+    #[oai(path = "/audit/keys", method = "get", operation_id = "list_audit_keys")]
+    async fn keys(&self, caller: Authenticated) -> Result<Json<LogKeys>, Problem> {
+        self.identity.permit::<ReadAudit>(&caller.0, log()).await?;
+        let mut keys = Vec::new();
+        for key in self.ledger.log_keys().await? {
+            keys.push(self.key(key).await?);
+        }
+        Ok(Json(LogKeys { verifier: self.ledger.verifier().to_string(), keys }))
     }
 
     /// Proves that the log of today begins with the log as it was at `from` entries.
@@ -202,7 +255,7 @@ impl TimelineApi {
             size: proof.head.size,
             path: proof.path.iter().map(|hash| hash.to_base64()).collect(),
             note: proof.head.note.to_string(),
-            verifier: self.ledger.verifier().to_string(),
+            verifier: proof.head.verifier.to_string(),
         }))
     }
 
@@ -281,12 +334,26 @@ impl TimelineApi {
             entry: entry.json,
             leaf_hash: proof.leaf_hash.to_base64(),
             proof: proof.ticket.to_string(),
-            verifier: self.ledger.verifier().to_string(),
+            verifier: proof.head.verifier.to_string(),
         }))
     }
 }
 
 impl TimelineApi {
+    async fn key(&self, key: LogKey) -> Result<LogKeyOut, Problem> {
+        let LogKey { verifier, from, until, began, cosigned } = key;
+        let (verifier, since) = (verifier.to_string(), began.as_ref().map(|entry| at(entry.at_ms)));
+        // The first key was there from the beginning; nobody turned to it.
+        let Some(entry) = began.filter(|_| from > 0) else {
+            return Ok(LogKeyOut { verifier, from, until, since, turn: None });
+        };
+        let proof = self.ledger.proof(entry.index).await?.map(|proof| proof.ticket.to_string()).unwrap_or_default();
+        let (index, by) = (entry.index, entry.actor);
+        let turn =
+            TurnOut { index, by, entry: entry.json.unwrap_or_default(), proof, note: cosigned.unwrap_or_default() };
+        Ok(LogKeyOut { verifier, from, until, since, turn: Some(turn) })
+    }
+
     /// An entry within the caller's reach. Another is as unknown as one that the log has not come to.
     async fn find(&self, caller: &Caller, index: u64) -> Result<Entry, Problem> {
         let entry = self.ledger.entry(index).await?.filter(|entry| caller.reach.has(&entry.tenant()));

@@ -92,7 +92,7 @@ impl Reading {
         let (ledger, filter, size) = self.source.clone();
         if !self.begun {
             self.begun = true;
-            let verifier = ledger.verifier().to_string();
+            let verifier = ledger.head().verifier;
             let head = match (self.form, &mut self.writer) {
                 (Form::Csv, _) => HEADER.as_bytes().to_vec(),
                 (Form::Evidence, Some(writer)) => writer.begin(&verifier),
@@ -107,8 +107,8 @@ impl Reading {
                 return Ok(Some(self.write(&ledger, entry).await?));
             }
             if self.at >= size {
-                let end = self.writer.take().filter(|_| self.form == Form::Evidence).map(Writer::end);
-                return Ok(end);
+                let Some(writer) = self.writer.take().filter(|_| self.form == Form::Evidence) else { return Ok(None) };
+                return Ok(Some(end(&ledger, writer).await?));
             }
             let (from, to) = (self.at, self.at.saturating_add(PAGE).min(size));
             let page = ledger.entries(&Filter { kind: None, ..filter.clone() }, Some(to), PAGE as u32).await?;
@@ -131,6 +131,18 @@ impl Reading {
             (Form::Evidence, None) => Vec::new(),
         })
     }
+}
+
+/// The turns of the log's key up to now, since one may have fallen between two proofs; and the end.
+async fn end(ledger: &Ledger, mut writer: Writer) -> Result<Vec<u8>, ReadFault> {
+    let mut out = Vec::new();
+    for began in ledger.log_keys().await?.into_iter().filter(|key| key.from > 0).filter_map(|key| key.began) {
+        if let (Some(json), Some(proof)) = (&began.json, ledger.proof(began.index).await?) {
+            out.extend(writer.turn(began.index, json, &proof.ticket.to_string()));
+        }
+    }
+    out.extend(writer.end());
+    Ok(out)
 }
 
 fn is_of(kind: &str, wanted: &str) -> bool {

@@ -13,6 +13,10 @@ use crate::{Database, Person};
 
 /// Looks at a server's data; through its API as well, if it runs.
 pub async fn look_back(data: &Path, auditor: Option<&Person>) {
+    if let Some(auditor) = auditor {
+        // Asking for them has what is still in memory written down.
+        auditor.get("/api/v1/decisions/operations?limit=1").await.is(200);
+    }
     let mut database = Database::open(&data.join("legator.db")).await;
     every_decision_is_replayed_to_the_byte(&mut database).await;
     every_command_has_its_story(&mut database).await;
@@ -26,7 +30,9 @@ pub async fn look_back(data: &Path, auditor: Option<&Person>) {
 
 /// The identity that replay promises: under the revision that made it, a decision comes out the same to the byte.
 async fn every_decision_is_replayed_to_the_byte(database: &mut Database) {
-    for row in database.rows("SELECT command, n, at, revision, facts, decision FROM command_decision").await {
+    let decisions = "SELECT command, n, at, revision, facts, decision FROM command_decision UNION ALL \
+                     SELECT id, 1, at, json_extract(decision, '$.revision'), facts, decision FROM identity_asked";
+    for row in database.rows(decisions).await {
         let (command, n, at): (String, u32, i64) = (row.get(0), row.get(1), row.get(2));
         let (facts, decision): (String, String) = (row.get(4), row.get(5));
         let bundle = bundle(database, row.get(3)).await;

@@ -36,8 +36,12 @@ impl Link {
 
     /// The handshake up to, but without, `Ready`. `Err` is what the server said in its place.
     pub async fn greet(base: &str, probe: ProbeId, key: &ProbeKey, versions: &[u16]) -> Result<Self, String> {
-        let mut socket = Self::socket(base).await;
-        let hello = Hello { probe, versions: versions.to_vec(), nonce: [9; 32] };
+        Self::greet_as(base, Hello { versions: versions.to_vec(), ..Hello::new(probe, [9; 32], &[]) }, key).await
+    }
+
+    /// The same by a probe that says which keys it holds; `key` is the one that it believes the server in.
+    pub async fn greet_as(base: &str, hello: Hello, key: &ProbeKey) -> Result<Self, String> {
+        let (mut socket, probe) = (Self::socket(base).await, hello.probe);
         let said = serde_json::to_string(&hello).unwrap();
         socket.send(Message::text(said.clone())).await.unwrap();
         let answered = soon("a welcome", socket.next()).await;
@@ -57,6 +61,19 @@ impl Link {
             floor: Default::default(),
             clock_ahead_ms: 0,
         })
+    }
+
+    /// An open session of a probe that holds these keys, the one that it would rather use first; the server proves `proved`.
+    pub async fn open_with(base: &str, probe: ProbeId, keys: &[&ProbeKey], proved: &ProbeKey) -> Result<Self, String> {
+        let mut link = Self::greet_as(base, Hello::new(probe, [9; 32], keys), proved).await?;
+        link.say(&Self::ready()).await;
+        loop {
+            match link.hear().await {
+                Ok(ToProbe::Checkpoint { .. }) => return Ok(link),
+                Ok(_) => {}
+                Err(closed) => return Err(closed),
+            }
+        }
     }
 
     /// An open session: the server has said what the probe may do.

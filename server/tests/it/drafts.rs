@@ -111,3 +111,36 @@ async fn a_draft_is_replayed_and_shadowed_over_its_base() {
     admin.post("/api/v1/replays", json!({ "files": {}, "base": "ffffffffffff" })).await.problem("not-found");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_draft_and_a_revision_are_compared_by_their_answers() {
+    const COMPARE: &str = "/api/v1/bundles/compare";
+    let world = World::start().await;
+    let admin = world.admin();
+    let draft = json!({ "base": "active", "files": { "policies/own.cedar": FROZEN }, "requests": 500 });
+    let found = admin.post(COMPARE, draft).await.is(200);
+    let laxer = |answer: &Value| text(&answer["before"], "outcome") == "deny";
+    let answers = found["answers"].as_array().unwrap();
+    assert!(!answers.is_empty() && !answers.iter().any(laxer), "a freeze makes nothing laxer: {found}");
+    let frozen = |answer: &&Value| {
+        answer["after"]["by"] == json!(["the-lab-is-frozen"]) && text(answer, "action") == "remediate"
+    };
+    let frozen = answers.iter().find(frozen).unwrap_or_else(|| panic!("{found}"));
+    assert_eq!(text(&frozen["after"], "outcome"), "deny");
+    assert!(text(frozen, "case").contains("[[case]]"), "{frozen}");
+    assert!(found["tried"].as_u64().unwrap() > 500, "the cases of both are asked too: {found}");
+
+    let same = admin.post(COMPARE, json!({ "revision": "active", "requests": 10 })).await.is(200);
+    assert_eq!((&same["answers"], &same["before"]), (&json!([]), &same["after"]));
+    for wrong in [json!({}), json!({ "revision": "active", "files": {} })] {
+        admin.post(COMPARE, wrong).await.problem("invalid");
+    }
+    admin.post(COMPARE, json!({ "revision": "active", "requests": 20001 })).await.problem("bad-request");
+    admin.post(COMPARE, json!({ "revision": "ffffffffffff" })).await.problem("not-found");
+    admin.post(COMPARE, json!({ "revision": "active", "against": "ffffffffffff" })).await.problem("not-found");
+    let broken = json!({ "base": "active", "files": { "policies/own.cedar": "permit (" } });
+    admin.post(COMPARE, broken).await.problem("bundle-refused");
+    let viewer = world.person("vera", &["viewer"]).await;
+    viewer.post(COMPARE, json!({ "revision": "active" })).await.problem("forbidden");
+    world.end().await;
+}

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod asked;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bundle;
@@ -38,6 +40,8 @@ mod identity_people;
 #[cfg(test)]
 mod identity_sessions;
 #[cfg(test)]
+mod log_key;
+#[cfg(test)]
 mod mutual_tls;
 #[cfg(test)]
 mod oidc;
@@ -49,6 +53,8 @@ mod oidc_real;
 mod openapi;
 #[cfg(test)]
 mod passkeys;
+#[cfg(test)]
+mod probe_keys;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]

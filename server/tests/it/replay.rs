@@ -59,7 +59,7 @@ async fn ended(world: &World, started: &Value) -> Value {
 #[tokio::test]
 async fn under_the_revision_that_made_it_every_decision_comes_out_the_same() {
     let (world, _) = busy_world().await;
-    let started = world.admin().post("/api/v1/bundles/live/replay", json!({})).await.is(202);
+    let started = world.admin().post("/api/v1/bundles/live/replay", json!({ "of": "commands" })).await.is(202);
     assert_eq!(started["total"], 4);
     let replay = ended(&world, &started).await;
     assert_eq!(replay["state"], "done");
@@ -79,7 +79,7 @@ async fn each_changed_decision_is_listed_with_what_changed_it_and_both_reasons()
     let mut files = with_policy(FROZEN_LAB);
     let guardrails = files.get_mut("policies/guardrails.cedar").unwrap();
     *guardrails = guardrails.replace("resource in Tag::\"prod\"", "resource in Tag::\"nowhere\"");
-    let started = admin.post("/api/v1/replays", json!({ "files": files })).await.is(202);
+    let started = admin.post("/api/v1/replays", json!({ "of": "commands", "files": files })).await.is(202);
     let replay = ended(&world, &started).await;
     let tally = &replay["tally"];
     assert_eq!(tally["decisions"], 4, "{replay}");
@@ -117,7 +117,8 @@ async fn each_changed_decision_is_listed_with_what_changed_it_and_both_reasons()
 #[tokio::test]
 async fn a_selection_narrows_what_is_decided_again() {
     let (world, _) = busy_world().await;
-    let count = async |selection: Value| {
+    let count = async |mut selection: Value| {
+        selection["of"] = json!("commands");
         let started = world.admin().post("/api/v1/bundles/live/replay", selection).await.is(202);
         ended(&world, &started).await["tally"]["decisions"].clone()
     };
@@ -146,7 +147,7 @@ async fn what_cannot_be_decided_again_is_counted_and_named() {
     database.run("DROP TRIGGER command_decision_kept").await;
     database.run(&change("\"mfa\"", "\"second_factor\"", 0)).await;
     database.run(&change("\"tainted\":false", "\"tainted\":true", 1)).await;
-    let started = admin.post("/api/v1/bundles/live/replay", json!({})).await.is(202);
+    let started = admin.post("/api/v1/bundles/live/replay", json!({ "of": "commands" })).await.is(202);
     let replay = ended(&world, &started).await;
     assert_eq!(replay["tally"]["decisions"], 2, "{replay}");
     assert_eq!(replay["tally"]["not_replayable"], json!({ "unreadable-facts": 1, "digest-mismatch": 1 }));
@@ -169,7 +170,7 @@ async fn goes_on_after_a_restart_where_it_was() {
     let (mut world, _) = busy_world().await;
     multiply(&world, 3_500).await;
     let mut live = world.app().events.watch(None).live;
-    let started = world.admin().post("/api/v1/bundles/live/replay", json!({})).await.is(202);
+    let started = world.admin().post("/api/v1/bundles/live/replay", json!({ "of": "commands" })).await.is(202);
     assert_eq!(started["total"], 3_504);
     soon("progress", async { while live.recv().await.unwrap().topic != "replay.progress" {} }).await;
     drop(live);
@@ -186,8 +187,8 @@ async fn can_be_canceled_and_keeps_what_it_found() {
     let (world, _) = busy_world().await;
     multiply(&world, 6_000).await;
     let admin = world.admin();
-    let first = admin.post("/api/v1/bundles/live/replay", json!({})).await.is(202);
-    let second = admin.post("/api/v1/bundles/live/replay", json!({})).await.is(202);
+    let first = admin.post("/api/v1/bundles/live/replay", json!({ "of": "commands" })).await.is(202);
+    let second = admin.post("/api/v1/bundles/live/replay", json!({ "of": "commands" })).await.is(202);
     for started in [&second, &first] {
         let at = format!("/api/v1/replays/{}/cancel", text(started, "id"));
         let canceled = admin.post(&at, json!(null)).await.is(200);
@@ -215,7 +216,7 @@ async fn refuses_what_is_no_candidate_and_who_may_not() {
     assert_eq!(text(&broken.problem("bundle-refused")["faults"][0], "file"), "policies/own.cedar");
     admin.get("/api/v1/replays/nothing").await.problem("not-found");
     ana.post("/api/v1/bundles/live/replay", json!({})).await.problem("forbidden");
-    let started = author.post("/api/v1/bundles/live/replay", json!({})).await.is(202);
+    let started = author.post("/api/v1/bundles/live/replay", json!({ "of": "commands" })).await.is(202);
     // What it finds speaks of who did what, which takes the right to read the log.
     author.get(&format!("/api/v1/replays/{}", text(&started, "id"))).await.problem("forbidden");
     let auditor = world.person("dora", &["auditor"]).await;
@@ -233,7 +234,11 @@ async fn a_replay_does_nothing_on_any_host() {
     let asked = ana.ask("prod-1", WIPE).await;
     assert!(asked.status == 202 || asked.status == 403, "{}", asked.text);
     let before = world.entries("command.").await.len();
-    let started = world.admin().post("/api/v1/replays", json!({ "files": with_policy(FROZEN_LAB) })).await.is(202);
+    let started = world
+        .admin()
+        .post("/api/v1/replays", json!({ "of": "commands", "files": with_policy(FROZEN_LAB) }))
+        .await
+        .is(202);
     ended(&world, &started).await;
     assert_eq!(world.entries("command.").await.len(), before, "a replay did something");
     world.end().await;
@@ -256,8 +261,8 @@ fn lines(text: &str) -> (Vec<legator_engine::replay::Record>, Option<Kept>, u64)
 #[tokio::test]
 async fn an_export_replays_elsewhere_to_the_byte() {
     let (world, ana) = busy_world().await;
-    ana.get("/api/v1/decisions/export").await.problem("forbidden");
-    let answer = world.admin().get("/api/v1/decisions/export").await;
+    ana.get("/api/v1/decisions/export?of=commands").await.problem("forbidden");
+    let answer = world.admin().get("/api/v1/decisions/export?of=commands").await;
     assert_eq!((answer.status, answer.kind.as_str()), (200, "application/jsonl"));
     let (records, kept, end) = lines(&answer.text);
     assert_eq!((records.len(), kept, end), (4, None, 4));
@@ -267,7 +272,7 @@ async fn an_export_replays_elsewhere_to_the_byte() {
         tally.add(record, &replay(&shipped, record).unwrap());
     }
     assert_eq!((tally.own, tally.identical), (4, 4));
-    let narrowed = world.admin().get("/api/v1/decisions/export?tag=lab&action=observe").await.text;
+    let narrowed = world.admin().get("/api/v1/decisions/export?of=commands&tag=lab&action=observe").await.text;
     assert_eq!(lines(&narrowed).0.len(), 1);
     assert_eq!(world.entries("decisions.exported").await.len(), 2);
     world.end().await;
@@ -276,8 +281,8 @@ async fn an_export_replays_elsewhere_to_the_byte() {
 #[tokio::test]
 async fn a_masked_export_names_nobody_and_replays_to_the_same_outcomes() {
     let (world, _) = busy_world().await;
-    let open = lines(&world.admin().get("/api/v1/decisions/export").await.text).0;
-    let text = world.admin().get("/api/v1/decisions/export?masked=true").await.text;
+    let open = lines(&world.admin().get("/api/v1/decisions/export?of=commands").await.text).0;
+    let text = world.admin().get("/api/v1/decisions/export?of=commands&masked=true").await.text;
     let (masked, kept, end) = lines(&text);
     let kept = kept.unwrap();
     assert_eq!((masked.len(), end), (4, 4));
@@ -294,6 +299,6 @@ async fn a_masked_export_names_nobody_and_replays_to_the_same_outcomes() {
         assert_eq!((open.kind, open.decision.outcome), (masked.kind, masked.decision.outcome));
     }
     // The same names have the same pseudonyms next time.
-    assert_eq!(world.admin().get("/api/v1/decisions/export?masked=true").await.text, text);
+    assert_eq!(world.admin().get("/api/v1/decisions/export?of=commands&masked=true").await.text, text);
     world.end().await;
 }

@@ -26,7 +26,10 @@ async fn decides_beside_the_live_bundle_and_lists_where_it_differs() {
     let (admin, ana) = (world.admin(), world.person("ana", &["operator"]).await);
     let probe = world.host("lab-1", &["lab"]).await.obey().await;
     admin.get("/api/v1/bundles/shadow").await.problem("not-found");
-    let started = admin.post("/api/v1/bundles/shadow", json!({ "files": with_policy(FROZEN_LAB) })).await.is(200);
+    let started = admin
+        .post("/api/v1/bundles/shadow", json!({ "of": "commands", "files": with_policy(FROZEN_LAB) }))
+        .await
+        .is(200);
     assert_eq!(started["tally"]["decisions"], 0);
     ana.run("lab-1", &["uptime"]).await.is(200);
     let live = ana.run("lab-1", RESTART).await.is(200);
@@ -63,7 +66,11 @@ async fn goes_on_after_a_restart_with_what_it_had_counted() {
     let ana = world.person("ana", &["operator"]).await;
     let host = world.host("lab-1", &["lab"]).await;
     let probe = host.obey().await;
-    world.admin().post("/api/v1/bundles/shadow", json!({ "files": with_policy(FROZEN_LAB) })).await.is(200);
+    world
+        .admin()
+        .post("/api/v1/bundles/shadow", json!({ "of": "commands", "files": with_policy(FROZEN_LAB) }))
+        .await
+        .is(200);
     ana.run("lab-1", RESTART).await.is(200);
     after(&world, 1).await;
     drop(probe);
@@ -90,7 +97,7 @@ async fn a_candidate_that_is_too_slow_is_given_up_and_no_difference() {
     let slow =
         "fn admit(request, capacity) {\n    if request.line.contains(\"systemctl\") { loop { } }\n    allow()\n}\n";
     files.insert("scripts/admission/slow.rhai".to_owned(), slow.to_owned());
-    world.admin().post("/api/v1/bundles/shadow", json!({ "files": files })).await.is(200);
+    world.admin().post("/api/v1/bundles/shadow", json!({ "of": "commands", "files": files })).await.is(200);
     assert_eq!(ana.run("lab-1", RESTART).await.is(200)["state"], "succeeded");
     let shadow = after(&world, 1).await;
     assert_eq!((&shadow["gave_up"], &shadow["tally"]["decisions"]), (&json!(1), &json!(0)), "{shadow}");
@@ -126,7 +133,10 @@ async fn only_who_may_lets_a_bundle_decide_in_the_shadow() {
     let ana = world.person("ana", &["operator"]).await;
     ana.post("/api/v1/bundles/live/shadow", json!(null)).await.problem("forbidden");
     admin.post("/api/v1/bundles/nothing/shadow", json!(null)).await.problem("not-found");
-    admin.post("/api/v1/bundles/shadow", json!({ "files": with_policy("permit (") })).await.problem("bundle-refused");
+    admin
+        .post("/api/v1/bundles/shadow", json!({ "of": "commands", "files": with_policy("permit (") }))
+        .await
+        .problem("bundle-refused");
     let author = world.person("cara", &["policy-author"]).await;
     author.post("/api/v1/bundles/live/shadow", json!(null)).await.is(200);
     author.get("/api/v1/bundles/shadow").await.problem("forbidden");

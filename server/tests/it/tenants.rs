@@ -27,6 +27,8 @@ struct Side {
     approval: String,
     /// An entry of its part of the log.
     entry: String,
+    /// What its operator asked of the API.
+    asked: String,
 }
 
 /// Something that exists, and something that does not, in the same form.
@@ -55,6 +57,9 @@ async fn side(world: &World, tenant: &'static str) -> Side {
     let key = text(keys["keys"].as_array().unwrap().iter().find(of_operator).unwrap(), "id").to_owned();
     let log = admin.get(&format!("/api/v1/audit?command={}", text(&done, "id"))).await.is(200);
     let entry = log["entries"][0]["index"].to_string();
+    operator.get("/api/v1/policies").await.is(200);
+    let list = format!("/api/v1/decisions/operations?principal={}", operator.name.replace(' ', "%20"));
+    let asked = text(&admin.get(&list).await.is(200)["operations"][0], "id").to_owned();
     let of = |value: &Value, name: &str| text(value, name).to_owned();
     Side {
         tenant,
@@ -67,6 +72,7 @@ async fn side(world: &World, tenant: &'static str) -> Side {
         held: of(&held, "id"),
         approval: of(&held, "approval"),
         entry,
+        asked,
         operator,
         host,
     }
@@ -95,6 +101,8 @@ impl Side {
             vec![other(&self.done), other(&self.held)]
         } else if of("/approvals/{id}") {
             vec![other(&self.approval)]
+        } else if of("/operations/{id}") {
+            vec![other(&self.asked)]
         } else if of("/tokens/{id}") {
             vec![other(&self.token)]
         } else if of("/breakglass/{id}") {

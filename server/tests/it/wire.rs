@@ -126,7 +126,7 @@ async fn a_probe_with_another_key_opens_no_session_and_is_given_nothing() {
     let key = ProbeKey::new([1; 32]);
     assert!(Link::greet(&host.base(), host.id, &key, VERSIONS).await.is_err());
     let mut link = Link::greet(&host.base(), host.id, &host.key, VERSIONS).await.unwrap();
-    let hello = Hello::new(host.id, [9; 32]);
+    let hello = Hello::new(host.id, [9; 32], &[]);
     (_, link.sealer, _) = legator_protocol::greet("", &hello, &key, [1; 32], 1).unwrap();
     link.say(&Link::ready()).await;
     assert_eq!(link.closed().await, "forged");

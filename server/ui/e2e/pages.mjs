@@ -5,7 +5,7 @@ import { axe, holds, shots, story, theme } from './teller.mjs';
 const PAGES = [
   ['overview', '/overview', 'h1'], ['fleet', '/fleet', '[role=grid] [role=gridcell]'], ['host', '/fleet?probe=web-1', '[role=tab]'], ['host packages', '/fleet?probe=web-1&tab=packages', 'table'],
   ['host activity', '/fleet?probe=prod-1&tab=activity', 'aside li'], ['approvals', '/approvals?show=all', 'section li'], ['commands', '/commands', 'main li'], ['activity', '/activity', 'section li'],
-  ['entry', '/activity/3', '[data-proof]'], ['policies', '/policies?file=policies/guardrails.cedar', '.cm-content'], ['enroll', '/enroll', 'form'],
+  ['entry', '/activity/3', '[data-proof]'], ['asked', '/asked', '[aria-label=Operations] li'], ['policies', '/policies?file=policies/guardrails.cedar', '.cm-content'], ['enroll', '/enroll', 'form'],
   ['policy changes', '/policies/changes', 'main a'], ['policy cases', '/policies/cases', '[data-check=good]'], ['policy replays', '/policies/replays', 'form'], ['policy shadow', '/policies/shadow', 'form'],
   ['policy history', '/policies/history', 'ol li'], ['policy revision', '/policies/history/active', 'dl'], ['several hosts', '/fleet?q=tag:web&run=matching', 'aside form'],
   ['access', '/access', 'table'], ['a person', '/access/people/ben', '[data-reach]'], ['access roles', '/access/roles', '#roles'], ['access providers', '/access/providers', 'section'], ['agreed ahead', '/approvals/ahead', '#ahead'], ['ask ahead', '/approvals/ahead/new', 'form'], ['account', '/account', 'table'], ['settings', '/settings', 'dl'],

@@ -109,6 +109,23 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     await shot(ana, 'policy-replay');
   }, ana);
 
+  await story('what was asked of the API is decided again too, and each question has its reasons', async () => {
+    await ana.goto('/policies/replays?candidate=draft');
+    await ana.getByLabel('What was asked').selectOption('operations');
+    await ana.getByRole('button', { name: 'Decide them again' }).click();
+    await ana.locator('[data-replay=done]').waitFor();
+    await ana.getByText('Every decision comes out the same').waitFor();
+    await ana.goto('/asked?outcome=allow');
+    await ana.getByLabel('Who').fill('ana');
+    await ana.getByRole('button', { name: 'Find' }).click();
+    await ana.waitForURL(/principal=ana/);
+    await ana.getByRole('region', { name: 'Operations' }).getByText('readAudit').first().click();
+    await ana.getByRole('heading', { name: 'Policies that decided' }).waitFor();
+    await ana.getByRole('group', { name: 'Facts' }).waitFor();
+    await axe(ana);
+    await shot(ana, 'asked');
+  }, ana);
+
   await story('a draft is published with a note, put in force, and decides at once', async () => {
     await ana.goto('/policies/changes');
     await ana.getByLabel('What the change is for').fill('a freeze for the week');
@@ -118,6 +135,10 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     revision = new URL(ana.url()).pathname.split('/').at(-1);
     await ana.getByText('a freeze for the week').first().waitFor();
     await ana.getByRole('group', { name: 'What changes in policies/web.cedar' }).waitFor();
+    await ana.getByRole('button', { name: 'Compare their answers' }).click();
+    await ana.getByText(/kinds? of answer changes?, of [\d,]+ requests/).waitFor();
+    await ana.getByText('A request that shows it, as a case').first().click();
+    await ana.getByRole('group', { name: 'The case' }).first().waitFor();
     await axe(ana);
     await shot(ana, 'policy-revision');
     same((await w.ask('GET', '/api/v1/policies')).revision, before, 'what decides after the publishing');
@@ -171,7 +192,7 @@ export async function policies({ ana, ben, w, run, shot, signIn }) {
     await ana.getByRole('button', { name: 'Let it decide in the shadow' }).click();
     await ana.getByText('It decides in the shadow now').waitFor();
     await ana.goto('/policies/shadow');
-    await ana.getByText('Nothing has been asked since').waitFor();
+    await ana.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
     await axe(ana);
     await w.ask('POST', '/api/v1/probes/web-1/command', { argv: ['touch', `${w.folder}/shadowed`] });
     await ana.locator('[data-difference=newly-denied]').first().waitFor();

@@ -78,6 +78,14 @@ const activity = createRoute({
 });
 const entry = createRoute({ getParentRoute: () => activity, path: '$index', component: lazyRouteComponent(() => import('./timeline/Entry')) });
 
+type AskedSearch = { principal?: string; action?: string; outcome?: 'allow' | 'hold' | 'deny' };
+const asked = createRoute({
+  getParentRoute: () => root, path: '/asked',
+  validateSearch: (raw: Raw): AskedSearch => kept<AskedSearch>({ principal: text(raw, 'principal'), action: text(raw, 'action'), outcome: one(text(raw, 'outcome'), ['allow', 'hold', 'deny'] as const) } as never),
+  component: lazyRouteComponent(() => import('./timeline/Asked')),
+});
+const askedOnce = createRoute({ getParentRoute: () => root, path: '/asked/$id', component: lazyRouteComponent(() => import('./timeline/AskedOnce')) });
+
 export type PolicySearch = { file?: string; line?: number; rev?: string; cover?: boolean };
 const policies = createRoute({ getParentRoute: () => root, path: '/policies', component: lazyRouteComponent(() => import('./policy/Policies')) });
 const policySource = createRoute({
@@ -122,7 +130,7 @@ const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', befor
 const settings = createRoute({ getParentRoute: () => root, path: '/settings', component: lazyRouteComponent(() => import('./house/Settings')) });
 
 export const router = createRouter({
-  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), ahead, aheadNew, aheadOne, standingIn, glass, figures, commands, command, activity.addChildren([entry]), policies.addChildren([policySource, policyChanges, policyCases, policyReplays, policyReplay, policyShadow, policyHistory, policyRevision]), enroll, access.addChildren([accessPeople, accessPerson, accessGroups, accessRoles, accessKeys, accessTenants, accessProviders]), account, device, signIn, settings]),
+  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), ahead, aheadNew, aheadOne, standingIn, glass, figures, commands, command, activity.addChildren([entry]), asked, askedOnce, policies.addChildren([policySource, policyChanges, policyCases, policyReplays, policyReplay, policyShadow, policyHistory, policyRevision]), enroll, access.addChildren([accessPeople, accessPerson, accessGroups, accessRoles, accessKeys, accessTenants, accessProviders]), account, device, signIn, settings]),
   defaultPreload: 'intent', scrollRestoration: true,
 });
 declare module '@tanstack/react-router' { interface Register { router: typeof router } }

@@ -3,6 +3,7 @@
 mod forging;
 mod oracle;
 mod texts;
+mod turning;
 mod vectors;
 
 use std::collections::HashMap;

@@ -3,6 +3,7 @@
 mod failing;
 mod reading;
 mod tampering;
+mod turning;
 mod writing;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::clock::Clock;
 
 const ORIGIN: &str = "legator.test/audit";
 
@@ -22,9 +24,14 @@ fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
+fn key_file(data: &Path) -> KeyFile {
+    KeyFile::at(data.join("log.key"), Clock::manual(0))
+}
+
 async fn try_open(data: &Path, key: SigningKey, origin: &str) -> Result<(Ledger, JoinHandle<()>), OpenFault> {
     let db = Db::open(data).await.unwrap();
-    let (ledger, writer) = Ledger::open(db, key, origin).await?;
+    crate::vault::write_private(&data.join("log.key"), hex::encode(key.to_bytes()).as_bytes()).unwrap();
+    let (ledger, writer) = Ledger::open(db, key_file(data), origin).await?;
     Ok((ledger, tokio::spawn(writer)))
 }
 

@@ -116,7 +116,7 @@ async fn proves_entries_and_growth_across_stored_levels() {
         assert_eq!(proof.leaf_hash, entry.leaf_hash);
         let ticket = Ticket::parse(&proof.ticket.to_string()).unwrap();
         let json = entry.json.unwrap();
-        assert_eq!(ticket.verify(json.as_bytes(), ledger.verifier()).unwrap().root, head.root);
+        assert_eq!(ticket.verify(json.as_bytes(), &ledger.verifier()).unwrap().root, head.root);
     }
     assert!(ledger.proof(66_000).await.unwrap().is_none());
     for (old, root) in kept {

@@ -104,6 +104,8 @@ mod tests {
                 inventory: None,
                 enrolled_at: 0,
                 last_seen_at: None,
+                key_turn: None,
+                key_turned_at: None,
             };
             (Arc::new(probe), Standing::default())
         };

@@ -1,5 +1,6 @@
 //! The room's API: people and keys here, sessions in `sessions.rs`, roles and groups in `rights.rs`.
 
+pub mod asked;
 pub mod devices;
 pub mod passkeys;
 pub mod providers;
@@ -17,7 +18,7 @@ use poem_openapi::{ApiResponse, Enum, Object, OpenApi, Tags};
 
 pub use super::caller::Authenticated;
 
-use super::{Change, Identity, IdentityFault, Key, Kind, ManageKeys, ManageUsers, NewPerson, Person};
+use super::{Certified, Change, Identity, IdentityFault, Key, Kind, ManageKeys, ManageUsers, NewPerson, Person};
 use crate::error::{Problem, at};
 use legator_engine::Resource;
 
@@ -130,6 +131,9 @@ pub struct KeyOut {
     /// The actions that it is for; all that its owner may, if absent.
     #[oai(skip_serializing_if_is_none)]
     scopes: Option<Vec<String>>,
+    /// The URI of the client's certificate that is this key; absent for a key that is a text.
+    #[oai(skip_serializing_if_is_none)]
+    certificate: Option<String>,
     #[oai(skip_serializing_if_is_none)]
     last_used_at: Option<DateTime<Utc>>,
     #[oai(skip_serializing_if_is_none)]
@@ -148,6 +152,20 @@ pub struct NewKey {
     user: String,
     name: String,
     /// When it ends; never, if absent.
+    expires_at: Option<DateTime<Utc>>,
+    /// The actions that it is for; all that its owner may, if absent.
+    scopes: Option<Vec<String>>,
+}
+
+/// A client's certificate that is to be a program's key.
+#[derive(Object)]
+pub struct NewCertificate {
+    /// The service account or agent, by id or name.
+    user: String,
+    name: String,
+    /// The one URI of the certificate: `spiffe://example/ci`.
+    uri: String,
+    /// When it counts no more; as long as the certificate is good, if absent.
     expires_at: Option<DateTime<Utc>>,
     /// The actions that it is for; all that its owner may, if absent.
     scopes: Option<Vec<String>>,
@@ -269,6 +287,16 @@ impl IdentityApi {
         Ok(Created::Created(Json(MintedKey { key: (&minted.key).into(), plain_key: minted.text.expose().clone() })))
     }
 
+    /// Takes a client's certificate as a key of a program (mutual TLS). It is listed, used and revoked like one.
+    #[oai(path = "/auth/certificates", method = "post", operation_id = "create_certificate")]
+    async fn certify(&self, caller: Authenticated, body: Json<NewCertificate>) -> Result<Created<KeyOut>, Problem> {
+        let permit = self.0.permit::<ManageKeys>(&caller.0, Resource::control_plane()).await?;
+        let NewCertificate { user: person, name, uri, expires_at, scopes } = body.0;
+        let (expires_at, scopes) = (expires_at.map(|at| at.timestamp_millis()), scopes.map(BTreeSet::from_iter));
+        let key = self.0.certify(permit, Certified { person, name, uri, expires_at, scopes }).await?;
+        Ok(Created::Created(Json((&key).into())))
+    }
+
     /// Makes a key in place of another, for the same. The old one goes on for as long as you say, so that what uses it
     /// can change over.
     #[oai(path = "/auth/keys/:id/rotate", method = "post", operation_id = "rotate_key")]
@@ -338,6 +366,7 @@ impl From<&Key> for KeyOut {
             expires_at: key.expires_at.map(at),
             revoked_at: key.revoked_at.map(at),
             scopes: key.scopes.as_ref().map(|scopes| scopes.iter().cloned().collect()),
+            certificate: key.certificate.clone(),
             last_used_at: key.used.last_at().map(at),
             last_used_from: key.used.last_from().map(|address| address.to_string()),
         }
@@ -355,6 +384,7 @@ impl From<IdentityFault> for Problem {
             IdentityFault::NoPerson(_)
             | IdentityFault::NoKey(_)
             | IdentityFault::NoSession(_)
+            | IdentityFault::NotAsked(_)
             | IdentityFault::NoTenant(_)
             | IdentityFault::NoProvider(_)
             | IdentityFault::NoConnection(_) => Problem::new("not-found", detail),

@@ -11,6 +11,7 @@ use poem_openapi::{Enum, Object, OpenApi};
 use tokio::sync::Semaphore;
 
 use super::super::{Depth, Examined, Overlay, Policy};
+use super::compare::{AnswersOut, CompareIn};
 use super::{Room, bundle};
 use crate::error::Problem;
 use crate::identity::api::Authenticated;
@@ -152,6 +153,29 @@ impl CheckApi {
         };
         let _turn = self.turns.acquire().await.map_err(Problem::internal)?;
         Ok(Json(self.policy.examine(permit, files, depth).await.into()))
+    }
+
+    /// Which answers a bundle gives otherwise than another one, over the cases of both and over generated requests.
+    #[oai(path = "/bundles/compare", method = "post", operation_id = "compare_bundles")]
+    async fn compare(&self, caller: Authenticated, body: Json<CompareIn>) -> Result<Json<AnswersOut>, Problem> {
+        let permit = self.identity.permit::<PublishBundle>(&caller.0, bundle()).await?;
+        let CompareIn { revision, files, base, remove, against, requests } = body.0;
+        let overlay = match (revision, files) {
+            (Some(revision), None) if base.is_none() && remove.is_empty() => {
+                Overlay { base: Some(revision), ..Overlay::default() }
+            }
+            (None, Some(files)) => Overlay { base, files, remove },
+            _ => {
+                return Err(Problem::new(
+                    "invalid",
+                    "give either a `revision`, or `files` with what they are laid over",
+                ));
+            }
+        };
+        let (after, _) = self.policy.overlaid(overlay).await?;
+        let (before, _) = self.policy.overlaid(Overlay { base: Some(against), ..Overlay::default() }).await?;
+        let _turn = self.turns.acquire().await.map_err(Problem::internal)?;
+        Ok(Json(self.policy.compare(permit, before, after, requests).await?.into()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod check;
+mod compare;
 mod shown;
 mod templates;
 mod webhook;

@@ -59,6 +59,13 @@ export const q = {
   commands: (filter: { probe?: string; state?: string; group?: string; limit?: number }) => queryOptions({
     queryKey: ['commands', 'list', filter], queryFn: () => get(http.GET('/api/v1/commands', { params: { query: { limit: 50, ...filter } } })), placeholderData: keepPreviousData,
   }),
+  asked: (narrow: { principal?: string; action?: string; outcome?: string }) => ({
+    queryKey: ['asked', 'list', narrow],
+    queryFn: ({ pageParam }: { pageParam: string | undefined }) => get(http.GET('/api/v1/decisions/operations', { params: { query: { ...narrow, limit: 100, ...(pageParam === undefined ? {} : { cursor: pageParam }) } } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: { next_cursor?: string }) => page.next_cursor,
+  }),
+  askedOnce: (id: string) => queryOptions({ queryKey: ['asked', 'one', id], queryFn: () => get(http.GET('/api/v1/decisions/operations/{id}', { params: { path: { id } } })) }),
   bundle: () => queryOptions({ queryKey: ['policies'], queryFn: () => get(http.GET('/api/v1/policies')) }),
   revision: (name: string) => queryOptions({ queryKey: ['bundles', 'one', name], queryFn: () => get(http.GET('/api/v1/bundles/{revision}', { params: { path: { revision: name } } })) }),
   // A revision's name is the digest of its content: what was read of it stays true.
@@ -95,6 +102,7 @@ export const q = {
   totp: () => queryOptions({ queryKey: ['totp'], queryFn: () => get(http.GET('/api/v1/auth/totp')) }),
   keys: () => queryOptions({ queryKey: ['keys'], queryFn: () => get(http.GET('/api/v1/auth/keys')) }),
   checkpoint: () => queryOptions({ queryKey: ['audit', 'checkpoint'], queryFn: () => get(http.GET('/api/v1/audit/checkpoint')) }),
+  logKeys: () => queryOptions({ queryKey: ['audit', 'keys'], queryFn: () => get(http.GET('/api/v1/audit/keys')) }),
   entry: (index: number) => queryOptions({ queryKey: ['entry', index], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/audit/entries/{index}', { params: { path: { index } } })) }),
   proof: (index: number) => queryOptions({ queryKey: ['audit', 'proof', index], queryFn: () => get(http.GET('/api/v1/audit/entries/{index}/proof', { params: { path: { index } } })) }),
   entries: (filter: AuditFilter) => ({

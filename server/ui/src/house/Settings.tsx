@@ -9,8 +9,9 @@ import { Facts, Page, Section } from '../kit/panes';
 import { Loaded } from '../kit/states';
 import { type Clock, setClock, useClock } from '../kit/time';
 import { flipTheme } from '../shell/bar';
-import { Findings } from './Findings';
 import { KeySwitch } from '../shell/KeySwitch';
+import { Findings } from './Findings';
+import { LogKeys } from './LogKeys';
 
 /** For whoever reads from right to left; the words stay English. It counts from the next load on. */
 function Mirror() {
@@ -47,9 +48,10 @@ export default function Settings() {
       {head.data && (
         <Section id="log" title="The log’s head" aside={<CopyButton text={head.data.note} what="checkpoint" label="Copy the checkpoint" />}>
           <p className="mb-3 max-w-prose text-text2">Keep a copy elsewhere. Held against a later one it shows whether the log was cut or rewritten: <code>legatorctl audit verify</code>.</p>
-          <Facts rows={[['Entries', head.data.size.toLocaleString('en')], ['Root', <code key="r" className="break-all">{head.data.root}</code>], ['Key', <code key="k" className="break-all">{head.data.verifier}</code>]]} />
+          <Facts rows={[['Entries', head.data.size.toLocaleString('en')], ['Root', <code key="r" className="break-all">{head.data.root}</code>]]} />
         </Section>
       )}
+      <LogKeys />
     </Page>
   );
 }

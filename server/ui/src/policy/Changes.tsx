@@ -13,6 +13,7 @@ import { Section } from '../kit/panes';
 import { Empty, Refusal } from '../kit/states';
 import { toast } from '../kit/toasts';
 import { errorsIn, useChecked } from './checking';
+import { Answers } from './Answers';
 import { Diff } from './Diff';
 import { changed, discard, type Draft, laid, setNote, useDraft } from './draft';
 import { compare, hunks } from './lines';
@@ -93,6 +94,7 @@ export default function Changes() {
       {!draft ? <Empty title="Nothing is changed">Open a file under <Link to="/policies" className="underline">Source</Link> and write; what you write is kept here until you publish or discard it.</Empty> : (
         <>
           <Section id="publish" title="Publish" aside={<>Over <code>{draft.base.slice(0, 10)}</code></>}><Publish draft={draft} active={active.revision} /></Section>
+          {changed(draft).length > 0 && <Section id="answers" title="Which answers change" aside="held against the bundle that decides"><Answers of={laid(draft)} against={active.revision} /></Section>}
           <Section id="changes" title="What changes">{changed(draft).length ? <Differences draft={draft} /> : <p className="text-text2">Only the note so far.</p>}</Section>
         </>
       )}

@@ -69,6 +69,14 @@ function Side({ then, decision, policies }: { then: boolean; decision: Decision;
   );
 }
 
+export const isOperation = (id: string) => id.startsWith('opn_');
+
+/** Leads to the command, or to the operation of the API, that a decision was about. */
+export function Subject({ of, children }: { of: string; children: string }) {
+  const look = 'underline decoration-edge underline-offset-2';
+  return isOperation(of) ? <Link to="/asked/$id" params={{ id: of }} className={look}>{children}</Link> : <Link to="/commands/$id" params={{ id: of }} className={look}>{children}</Link>;
+}
+
 type Compared = { before: unknown; after: unknown };
 type Asks = (command: string, n: number) => UseQueryOptions<Compared, Error, Compared, (string | number)[]>;
 
@@ -79,7 +87,7 @@ function Both({ found, asks }: { found: Difference; asks: Asks }) {
   return (
     <div className="space-y-2">
       <div className="flex flex-wrap gap-x-8 gap-y-3"><Side then decision={both.data.before as Decision} policies={found.policies} /><Side then={false} decision={both.data.after as Decision} policies={found.policies} /></div>
-      <p><Link to="/commands/$id" params={{ id: found.command }} className="underline decoration-edge underline-offset-2">The command’s whole story</Link></p>
+      <p><Subject of={found.command}>{isOperation(found.command) ? 'The operation, with its facts' : 'The command’s whole story'}</Subject></p>
     </div>
   );
 }

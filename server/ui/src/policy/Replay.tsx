@@ -13,7 +13,7 @@ import { Section } from '../kit/panes';
 import { Empty, FailureNote, Loaded, Refusal, Skeleton } from '../kit/states';
 import { Time } from '../kit/time';
 import { toast } from '../kit/toasts';
-import { kindOf, Matrix, More, type Narrow, obstacle, Rows } from './Differences';
+import { isOperation, kindOf, Matrix, More, type Narrow, obstacle, Rows, Subject } from './Differences';
 import { changes, replayState } from './Replays';
 
 function Progress({ replay }: { replay: Replay }) {
@@ -53,7 +53,7 @@ function Found({ replay, narrow }: { replay: Replay; narrow: Narrow }) {
       {stopped.length > 0 && (
         <ul className="divide-y divide-line border-t hair">{stopped.map((one) => (
           <li key={`${one.command}:${one.judgement}`} className="px-4 py-2.5 md:px-6"><p className="flex flex-wrap items-center justify-between gap-x-4"><State tone="warn">Not replayable: {obstacle(one.kind)}</State><span className="text-meta text-text2"><Time at={one.at} exact /></span></p>
-            <p className="break-words text-text2"><Prose>{one.detail}</Prose> <Link to="/commands/$id" params={{ id: one.command }} className="underline decoration-edge underline-offset-2">The command</Link></p></li>
+            <p className="break-words text-text2"><Prose>{one.detail}</Prose> <Subject of={one.command}>{isOperation(one.command) ? 'The operation' : 'The command'}</Subject></p></li>
         ))}</ul>
       )}
       {list.hasNextPage && <More busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()} />}

@@ -29,6 +29,7 @@ function Start({ active }: { active: string }) {
   const [wish, setWish] = useState(search.candidate ?? (draft ? 'draft' : active));
   const candidate = wish === 'draft' && !draft ? active : wish;
   const [days, setDays] = useState('7');
+  const [of, setOf] = useState<'' | 'commands' | 'operations'>('');
   const [narrow, setNarrow] = useState({ principal: '', tag: '', action: '', policy: '' });
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<unknown>();
@@ -38,7 +39,7 @@ function Start({ active }: { active: string }) {
     const kept = Object.fromEntries(Object.entries(narrow).map(([key, value]) => [key, value.trim()]).filter(([, value]) => value));
     const since = days ? { since: new Date(Date.now() - Number(days) * 86_400_000).toISOString() } : {};
     try {
-      const begun = await get(http.POST('/api/v1/replays', { body: { ...chosen(candidate, draft), ...since, ...kept } }));
+      const begun = await get(http.POST('/api/v1/replays', { body: { ...chosen(candidate, draft), ...(of ? { of } : {}), ...since, ...kept } }));
       void client.invalidateQueries({ queryKey: ['replays'] });
       void navigate({ to: '/policies/replays/$id', params: { id: begun.id } });
     } catch (cause) { setFault(cause); } finally { setBusy(false); }
@@ -46,8 +47,10 @@ function Start({ active }: { active: string }) {
   const field = (key: keyof typeof narrow, label: string, placeholder: string) => <Field label={label} placeholder={placeholder} value={narrow[key]} onChange={(e) => setNarrow({ ...narrow, [key]: e.target.value })} spellCheck={false} autoCapitalize="none" autoComplete="off" />;
   return (
     <form aria-label="Replay" className="max-w-3xl space-y-3" onSubmit={(e) => { e.preventDefault(); void start(); }}>
-      <div className="grid gap-3 md:grid-cols-2">
+      <div className="grid gap-3 md:grid-cols-3">
         <CandidateField value={candidate} onChange={setWish} active={active} />
+        <div><label htmlFor="of" className="font-medium">What was asked</label>
+          <select id="of" value={of} onChange={(e) => setOf(e.target.value as typeof of)} className="mt-1 block h-9 w-full rounded-m border border-edge bg-bg px-2 max-md:h-11 max-md:text-lead"><option value="">Everything</option><option value="commands">Commands</option><option value="operations">Of the API</option></select></div>
         <div><label htmlFor="days" className="font-medium">Decisions of</label>
           <select id="days" value={days} onChange={(e) => setDays(e.target.value)} className="mt-1 block h-9 w-full rounded-m border border-edge bg-bg px-2 max-md:h-11 max-md:text-lead">{DAYS.map(([value, label]) => <option key={value} value={value}>{label}</option>)}</select></div>
       </div>

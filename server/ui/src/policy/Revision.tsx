@@ -14,6 +14,7 @@ import { Facts, Section } from '../kit/panes';
 import { Loaded, Refusal } from '../kit/states';
 import { Time } from '../kit/time';
 import { toast } from '../kit/toasts';
+import { Answers } from './Answers';
 import { Diff } from './Diff';
 import { originOf } from './History';
 import { InForce } from './InForce';
@@ -75,7 +76,7 @@ export default function RevisionPage() {
                 {found.revision !== active.revision && <div className="flex flex-wrap gap-2">{may('replayDecisions') && <Link to="/policies/replays" search={{ candidate: found.revision }} className={buttonClass()}>Replay the last days under it</Link>}{may('shadowBundle') && <Shadow revision={found.revision} />}</div>}
               </div>
             </Section>
-            {found.revision !== active.revision && <Section id="difference" title="What it would change" aside={<>from <code>{active.revision.slice(0, 10)}</code>, which decides now</>}><Difference from={active.revision} to={found.revision} /></Section>}
+            {found.revision !== active.revision && <Section id="difference" title="What it would change" aside={<>from <code>{active.revision.slice(0, 10)}</code>, which decides now</>}><Difference from={active.revision} to={found.revision} />{may('publishBundle') && <Answers key={`${active.revision} ${found.revision}`} of={{ revision: found.revision }} against={active.revision} />}</Section>}
             <Section id="files" title="Files" aside={count(found.files.length, 'file')}><ul className="columns-1 gap-8 md:columns-2">{found.files.map((file) => <li key={file.path} className="flex min-h-7 items-center justify-between gap-3 max-md:min-h-11"><Link to="/policies" search={{ file: file.path, rev: found.revision }} className="mono min-w-0 truncate py-0.5 underline decoration-edge underline-offset-2">{file.path}</Link><span className="mono text-meta text-text2">{bytes(file.bytes)}</span></li>)}</ul></Section>
           </>
         )}

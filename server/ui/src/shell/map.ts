@@ -16,7 +16,8 @@ export const MAP: readonly Place[] = [
 ];
 
 /** Pages inside of pages, for the palette. */
-export const INNER: readonly { to: '/policies/changes' | '/policies/cases' | '/policies/replays' | '/policies/shadow' | '/policies/history' | '/approvals/ahead' | '/approvals/ahead/new' | '/approvals/standing-in' | '/approvals/broken-glass' | '/approvals/figures' | '/access/groups' | '/access/roles' | '/access/keys' | '/access/tenants' | '/access/providers' | '/account'; label: string; in: string; needs: string }[] = [
+export const INNER: readonly { to: '/asked' | '/policies/changes' | '/policies/cases' | '/policies/replays' | '/policies/shadow' | '/policies/history' | '/approvals/ahead' | '/approvals/ahead/new' | '/approvals/standing-in' | '/approvals/broken-glass' | '/approvals/figures' | '/access/groups' | '/access/roles' | '/access/keys' | '/access/tenants' | '/access/providers' | '/account'; label: string; in: string; needs: string }[] = [
+  { to: '/asked', label: 'what was asked of the API', in: 'Activity', needs: 'readAudit' },
   { to: '/policies/changes', label: 'the draft and what it changes', in: 'Policies', needs: 'publishBundle' },
   { to: '/policies/cases', label: 'the cases of the policies', in: 'Policies', needs: 'viewPolicies' },
   { to: '/policies/replays', label: 'replays of the last days', in: 'Policies', needs: 'readAudit' },

@@ -18,18 +18,30 @@ import { Time } from '../kit/time';
 import { sentence } from './sentence';
 import { type Verdict, verify } from './proof';
 
+const KEPT_KEY = 'legator.log-key';
+
 /** Checked here, in this browser, whenever an entry is opened. */
 function ProofBadge({ index }: { index: number }) {
   const proof = useQuery({ ...q.proof(index), staleTime: 60_000, refetchOnWindowFocus: false });
+  // The first key that this browser saw is kept, and followed over its turns from then on.
+  const first = localStorage.getItem(KEPT_KEY);
+  const another = Boolean(proof.data && first && first !== proof.data.verifier);
+  const keys = useQuery({ ...q.logKeys(), enabled: another });
   const [verdict, setVerdict] = useState<Verdict>();
   const [fault, setFault] = useState<string>();
   useEffect(() => {
-    if (!proof.data) return;
+    if (!proof.data || (another && keys.isPending)) return;
     let gone = false;
     if (!globalThis.crypto?.subtle) { setFault('this page did not come over a secure connection, so the browser will not compute hashes'); return; }
-    verify(proof.data).then((found) => { if (!gone) setVerdict(found); }, (cause: unknown) => { if (!gone) setFault(cause instanceof Error ? cause.message : String(cause)); });
+    const { verifier } = proof.data;
+    const turns = (keys.data?.keys ?? []).flatMap((key) => (key.turn ? [key.turn] : []));
+    verify(proof.data, first ? { verifier: first, turns } : undefined).then((found) => {
+      if (gone) return;
+      setVerdict(found);
+      if (found.ok && !first) localStorage.setItem(KEPT_KEY, verifier);
+    }, (cause: unknown) => { if (!gone) setFault(cause instanceof Error ? cause.message : String(cause)); });
     return () => { gone = true; };
-  }, [proof.data]);
+  }, [proof.data, another, keys.isPending, keys.data, first]);
   if (proof.isError && !proof.data) return <p className="flex items-start gap-2"><Glyph tone="mute" className="mt-1" />Not checked: {failureOf(proof.error).said.detail || failureOf(proof.error).said.title}</p>;
   if (fault) return <p role="alert" className="flex items-start gap-2"><Glyph tone="mute" className="mt-1" />Not checked: {fault}.</p>;
   if (!verdict) return <p className="text-text2">Computing …</p>;

@@ -39,6 +39,7 @@ export function sentence(entry: Entry): { text: string; tone: Tone } {
     case 'votes.delegated': return { text: `${by} handed on their votes`, tone: 'act' };
     case 'grant.asked': return { text: `${by} asked people to agree ahead`, tone: 'act' };
     case 'grant.agreed': return { text: 'people agreed ahead to a pattern', tone: 'ok' };
+    case 'log-key.turned': return { text: `${by} turned the key of the log; both keys signed`, tone: 'act' };
     case 'access.refused': return { text: `${by} may not ${spaced(on)}`, tone: 'bad' };
     default: {
       const [noun = '', verb = ''] = entry.kind.split('.');
