@@ -8,7 +8,7 @@ export function ApprovalTabs() {
   const glass = useQuery({ ...q.glass(), retry: false });
   return (
     <TabLinks label="Approvals" items={[
-      { to: '/approvals', label: 'Requests', exact: true },
+      { to: '/approvals', label: 'Requests', exact: true, within: '/approvals/apr_' },
       { to: '/approvals/ahead', label: 'Agreed to ahead' },
       { to: '/approvals/standing-in', label: 'Standing in' },
       { to: '/approvals/broken-glass', label: 'Broken glass', n: glass.data?.unreviewed, said: 'not reviewed' },

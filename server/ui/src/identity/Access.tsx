@@ -12,7 +12,7 @@ export default function Access() {
   const may = useMay();
   return (
     <div className="flex h-full min-h-0 flex-col">
-      <TabLinks label="Access" items={TABS.filter(([, , needs]) => may(needs)).map(([to, label]) => ({ to, label, exact: to === '/access' }))} />
+      <TabLinks label="Access" items={TABS.filter(([, , needs]) => may(needs)).map(([to, label]) => ({ to, label, exact: to === '/access', ...(to === '/access' ? { within: '/access/people/' } : {}) }))} />
       <div className="min-h-0 grow"><Outlet /></div>
     </div>
   );
