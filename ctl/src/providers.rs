@@ -68,6 +68,12 @@ struct Described {
     /// A role that everybody from there has.
     #[arg(long = "default-role", value_name = "ROLE")]
     default_roles: Vec<String>,
+    /// What somebody reaches by a claim's value: `tenant:…`, `org:…` or `scope:…`; again for several.
+    #[arg(long = "grant", value_name = "VALUE=GRANT", value_parser = granted)]
+    grants: Vec<(String, String)>,
+    /// What somebody reaches to whom the values give no tenant and no organization; `tenant:-` is none.
+    #[arg(long = "default-grant", value_name = "GRANT")]
+    default_grants: Vec<String>,
     /// Let in only who is connected already.
     #[arg(long)]
     no_new_people: bool,
@@ -96,10 +102,11 @@ impl Providers {
                             field::shown(one, "id"),
                             field::shown(one, "name"),
                             field::shown(one, "issuer"),
+                            gives(one),
                             from.to_owned(),
                         ]
                     });
-                    screen.table(&["PROVIDER", "NAME", "ISSUER", "FROM"], rows.collect());
+                    screen.table(&["PROVIDER", "NAME", "ISSUER", "GIVES", "FROM"], rows.collect());
                 });
             }
             Some(Verb::Set(described)) => {
@@ -108,6 +115,8 @@ impl Providers {
                 screen.either(&set, || {
                     screen.data(&field::shown(&set, "id"));
                     screen.note("`legatorctl providers check` says whether it answers");
+                    let out = format!("{}/api/v1/auth/oidc/{id}/backchannel-logout", server.address());
+                    screen.note(&format!("it tells of signing out there at {}", crate::clean::line(&out)));
                 });
             }
             Some(Verb::Check { id }) => {
@@ -131,12 +140,28 @@ impl Providers {
     }
 }
 
+/// The roles and grants that somebody can get by it.
+fn gives(provider: &Value) -> String {
+    let of = |name: &str| provider[name].as_object().into_iter().flat_map(Map::values).cloned().collect::<Vec<_>>();
+    let plain = |name: &str| field::list(provider, name).to_vec();
+    let grants = of("grants").into_iter().flat_map(|one| one.as_array().cloned().unwrap_or_default());
+    let all = of("roles").into_iter().chain(plain("default_roles")).chain(grants).chain(plain("default_grants"));
+    let words: std::collections::BTreeSet<String> =
+        all.filter_map(|word| word.as_str().map(crate::clean::line)).collect();
+    Vec::from_iter(words).join(" ")
+}
+
 impl Described {
     fn body(self) -> Result<Value, Failure> {
         let map = |pairs: Vec<(String, String)>| {
             Value::Object(pairs.into_iter().map(|(value, word)| (value, Value::from(word))).collect::<Map<_, _>>())
         };
+        let mut grants: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+        for (value, grant) in self.grants {
+            grants.entry(value).or_default().push(grant);
+        }
         let mut body = json!({
+            "grants": grants, "default_grants": self.default_grants,
             "name": self.name, "issuer": self.issuer, "client_id": self.client_id, "roles": map(self.roles),
             "groups": map(self.groups), "default_roles": self.default_roles, "makes_people": !self.no_new_people,
         });
@@ -163,6 +188,15 @@ impl Described {
         }
         Ok(body)
     }
+}
+
+/// `value=grant`, where the grant begins with its kind.
+fn granted(text: &str) -> Result<(String, String), String> {
+    let kinds = ["=tenant:", "=org:", "=scope:"];
+    let mut splits = kinds.iter().flat_map(|kind| text.match_indices(kind));
+    let split = splits.next().filter(|(at, _)| *at > 0 && splits.next().is_none());
+    let (at, _) = split.ok_or("it is `value=tenant:…`, `value=org:…` or `value=scope:…`")?;
+    Ok((text[..at].to_owned(), text[at + 1..].to_owned()))
 }
 
 /// `value=word`; a value may have `=` itself.

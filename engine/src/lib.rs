@@ -24,6 +24,7 @@ pub mod replay;
 mod script;
 pub mod tlog;
 pub mod vote;
+pub mod webauthn;
 
 pub use bundle::{
     Asking, Bundle, Fault, Gate, Grade, Inspection, Link, Linked, PolicyInfo, ScriptInfo, ScriptKind, Template,

@@ -253,6 +253,7 @@ impl App {
         tokio::spawn(policy::reconcile_ceilings(self.ceilings(), self.events.clone()));
         tokio::spawn(hand_out_tables(self.clone()));
         tokio::spawn(approvals::reconcile_silence(self.approvals.clone(), self.identity.clone()));
+        tokio::spawn(approvals::reconcile_keys(self.approvals.clone(), self.identity.clone()));
         tokio::spawn(grants::reconcile_grants(self.ahead()));
         tokio::spawn(command::reconcile_held(self.road.clone()));
         tokio::spawn(command::reconcile_queued(self.road.clone()));

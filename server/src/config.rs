@@ -209,6 +209,14 @@ pub struct Oidc {
     #[arg(long = "oidc-group-mapping", env = "LEGATOR_OIDC_GROUP_MAPPING", value_delimiter = ',')]
     pub group_mapping: Vec<String>,
 
+    /// Grants by value, as `value:tenant:blue,value:scope:web`; what a value gives and gives no more is taken back
+    #[arg(long = "oidc-grant-mapping", env = "LEGATOR_OIDC_GRANT_MAPPING", value_delimiter = ',')]
+    pub grant_mapping: Vec<String>,
+
+    /// Grants of who gets no tenant and no organization by them; `tenant:-` is none, and without one it is the default tenant
+    #[arg(long = "oidc-default-grant", env = "LEGATOR_OIDC_DEFAULT_GRANT", value_delimiter = ',')]
+    pub default_grants: Vec<String>,
+
     /// Role of everybody from there; empty for none
     #[arg(long = "oidc-default-role", env = "LEGATOR_OIDC_DEFAULT_ROLE", default_value = "viewer")]
     pub default_role: String,
@@ -238,6 +246,8 @@ impl Default for Oidc {
             role_claim: "groups".to_owned(),
             role_mapping: Vec::new(),
             group_mapping: Vec::new(),
+            grant_mapping: Vec::new(),
+            default_grants: Vec::new(),
             default_role: "viewer".to_owned(),
             auto_create_users: true,
             provider_name: "single sign-on".to_owned(),

@@ -32,6 +32,11 @@ pub enum Keys {
     },
     /// Everybody's keys.
     List,
+    /// Vouch for another key of mine, with the one on this machine; from then on it counts.
+    Vouch {
+        /// The key's id.
+        id: String,
+    },
     /// End a key of mine; what it signed stays signed.
     Revoke {
         /// The key's id.
@@ -71,14 +76,16 @@ impl Keys {
                             said("id"),
                             said("person"),
                             said("name"),
+                            kind(key).to_owned(),
                             said("public_key"),
                             field::time(key, "created_at"),
                         ]
                     });
-                    screen.table(&["KEY", "PERSON", "NAME", "PUBLIC KEY", "SINCE"], rows.collect());
+                    screen.table(&["KEY", "PERSON", "NAME", "KIND", "PUBLIC KEY", "SINCE"], rows.collect());
                 });
                 Ok(Exit::OK)
             }
+            Self::Vouch { id } => vouch(server, &id, screen).await,
             Self::Revoke { id } => {
                 server.delete(&["api", "v1", "approvals", "keys", &id]).await?;
                 let path = path(server)?;
@@ -122,7 +129,39 @@ async fn enroll(server: &Server, name: &str, screen: Screen) -> Result<Exit, Fai
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     screen.either(&made, || {
         screen.data(&field::shown(&made, "id"));
-        screen.note(&format!("{}votes from here are signed; the secret is in `{}`", word("ok"), path.display()));
+        let secret = path.display();
+        if made["waits"] == true {
+            screen
+                .note(&format!("the key waits until another one of yours vouches for it; the secret is in `{secret}`"));
+            screen.note("where that key is, or in the browser in your account:");
+            screen.note(&format!("  legatorctl approvals key vouch {}", field::shown(&made, "id")));
+        } else {
+            screen.note(&format!("{}votes from here are signed; the secret is in `{secret}`", word("ok")));
+        }
+    });
+    Ok(Exit::OK)
+}
+
+/// What a key is, in a word.
+fn kind(key: &Value) -> &'static str {
+    match (field::text(key, "algorithm"), key["waits"] == true) {
+        (_, true) => "waits",
+        ("webauthn", false) => "passkey",
+        _ => "key",
+    }
+}
+
+async fn vouch(server: &Server, id: &str, screen: Screen) -> Result<Exit, Failure> {
+    let none = || Failure::Usage("there is no key on this machine; `approvals key enroll` makes one".to_owned());
+    let VoteKey { person, secret, .. } = mine(server)?.ok_or_else(none)?;
+    let all = server.get(&["api", "v1", "approvals", "keys"], &[("mine", "true")]).await?;
+    let waits = field::list(&all, "keys").iter().find(|key| field::text(key, "id") == id && key["waits"] == true);
+    let waits = waits.ok_or_else(|| Failure::Usage(format!("no key `{}` of yours waits", clean::line(id))))?;
+    let text = enrollment(&person, field::text(waits, "public_key"));
+    let body = json!({ "signature": sign(&secret, &text) });
+    let key = server.post(&["api", "v1", "approvals", "keys", id, "vouch"], &[], &body).await?;
+    screen.either(&key, || {
+        screen.note(&format!("{}`{}` signs votes from now on", word("ok"), field::shown(&key, "name")));
     });
     Ok(Exit::OK)
 }

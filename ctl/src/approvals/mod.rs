@@ -63,7 +63,7 @@ enum One {
     /// Hand on my votes for a while: to, list, end.
     #[command(subcommand)]
     Delegate(arranged::Delegations),
-    /// Keys that votes are signed with: enroll, list, revoke.
+    /// Keys that votes are signed with: enroll, list, vouch, revoke.
     #[command(subcommand)]
     Key(key::Keys),
     /// How long votes take, and how many were cast without reading.
@@ -186,8 +186,7 @@ impl Vote {
         match key::mine(server)?.filter(|_| !self.unsigned) {
             Some(key) => vote["signature"] = key.signature(&request, verb, reason, other.as_deref())?,
             None if request["signature_required"] == true => {
-                let help =
-                    "policy asks for a signed vote; `legatorctl approvals key enroll` makes a key on this machine";
+                let help = "policy asks for a signed vote; `legatorctl approvals key enroll` makes a key on this machine, and in the browser a passkey signs";
                 return Err(Failure::Usage(help.to_owned()));
             }
             None => {}
@@ -312,7 +311,11 @@ fn show(screen: Screen, request: &Value) {
                 None => field::shown(vote, "name"),
             },
             field::shown(vote, "choice"),
-            if vote["signed_with"].is_string() { "signed".to_owned() } else { String::new() },
+            match field::text(vote, "signed_by") {
+                "" => String::new(),
+                "webauthn" => "signed by passkey".to_owned(),
+                _ => "signed".to_owned(),
+            },
             field::time(vote, "at"),
             field::shown(vote, "reason"),
         ]

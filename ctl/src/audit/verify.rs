@@ -199,7 +199,9 @@ async fn consistent(server: &Server, keys: &Keys, older: &Checkpoint, newest: &C
 
 pub fn say_votes(screen: Screen, votes: &Ring) {
     if votes.good > 0 {
-        screen.data(&format!("{}{} signed votes are what their voters signed", word("ok"), votes.good));
+        let by =
+            if votes.by_passkey > 0 { format!(", {} of them with a passkey", votes.by_passkey) } else { String::new() };
+        screen.data(&format!("{}{} signed votes are what their voters signed{by}", word("ok"), votes.good));
     }
     if votes.unknown > 0 {
         screen.note(&format!("{} votes are signed with keys whose enrollment is not among the entries", votes.unknown));
@@ -207,7 +209,7 @@ pub fn say_votes(screen: Screen, votes: &Ring) {
 }
 
 pub fn counted(votes: &Ring) -> Value {
-    json!({ "signed": votes.good, "unknown_keys": votes.unknown, "unsigned": votes.unsigned })
+    json!({ "signed": votes.good, "by_passkey": votes.by_passkey, "unknown_keys": votes.unknown, "unsigned": votes.unsigned })
 }
 
 fn offline(

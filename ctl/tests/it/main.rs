@@ -26,3 +26,5 @@ mod running;
 mod signing_in;
 #[cfg(test)]
 mod turned;
+#[cfg(test)]
+mod voting;

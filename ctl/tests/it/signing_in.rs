@@ -148,11 +148,20 @@ fn describes_a_provider_with_its_secret_from_standard_input() {
     let env = [("LEGATOR_SERVER", fake.url.as_str()), ("LEGATOR_API_KEY", "lgk_test")];
     let set = ["providers", "set", "corp", "--name", "Corp", "--issuer", "https://id.example", "--client-id", "l"];
     let more = ["--secret-stdin", "--role", "idp=ops=operator", "--group", "*=*", "--no-new-people"];
+    let grants = ["--grant", "x=y=tenant:blue", "--grant", "x=y=scope:web", "--default-grant", "tenant:-"];
+    let more = [&more[..], &grants[..]].concat();
     let ended = run_with(home.path(), &env, &[&set[..], &more[..]].concat(), "hush\n");
     assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stderr.contains("/api/v1/auth/oidc/corp/backchannel-logout"), "{}", ended.stderr);
     let sent: serde_json::Value = serde_json::from_str(&fake.heard.lock().unwrap().last().unwrap().body).unwrap();
     assert_eq!((&sent["client_secret"], &sent["makes_people"]), (&json!("hush"), &json!(false)));
     assert_eq!((&sent["roles"], &sent["groups"]), (&json!({ "idp=ops": "operator" }), &json!({ "*": "*" })));
+    assert_eq!(sent["grants"], json!({ "x=y": ["tenant:blue", "scope:web"] }));
+    assert_eq!(sent["default_grants"], json!(["tenant:-"]));
+    for bad in ["x=blue", "x=role:administrator", "=tenant:blue", "x=scope:a=tenant:blue"] {
+        let wrong = run_with(home.path(), &env, &[&set[..], &["--grant", bad]].concat(), "");
+        assert_eq!(wrong.code, 2, "{bad}: {wrong:?}");
+    }
     assert_eq!(sent.get("scopes"), None, "what is not said is the server's to choose");
     assert_eq!(run_with(home.path(), &env, &["providers", "check", "corp"], "").code, 1);
 }

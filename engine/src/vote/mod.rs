@@ -3,8 +3,10 @@
 //!
 //! The text is what a person could read aloud; every field is on a line of its own, so none can run into another.
 
+pub mod passkey;
 mod ring;
 
+pub use passkey::Assertion;
 pub use ring::{Ring, RingFault};
 
 use base64::Engine as _;
@@ -13,22 +15,29 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// How a signature is made. Passkeys would be another one: their signature is over a hash of the same text.
+use crate::webauthn::proof::ProofFault;
+
+/// How a signature is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     Ed25519,
+    /// A passkey: what it signs names a hash of the same text.
+    WebAuthn,
 }
 
 impl Algorithm {
+    pub const ALL: [Self; 2] = [Self::Ed25519, Self::WebAuthn];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ed25519 => "ed25519",
+            Self::WebAuthn => "webauthn",
         }
     }
 
     pub fn read(text: &str) -> Option<Self> {
-        (text == Self::Ed25519.as_str()).then_some(Self::Ed25519)
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
     }
 }
 
@@ -59,12 +68,15 @@ pub struct SignedBy {
     /// The key's id on the server.
     pub key: String,
     pub algorithm: Algorithm,
-    /// Base 64.
+    /// Base 64; of a passkey it is the COSE key.
     pub public_key: String,
     pub at_ms: i64,
     pub nonce: String,
     /// Base 64.
     pub signature: String,
+    /// What a passkey's signature is over, beside the vote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<Assertion>,
 }
 
 /// Why a signature does not count.
@@ -76,6 +88,26 @@ pub enum SignatureFault {
     Shape,
     #[error("the signature is not that key's over this vote")]
     Wrong,
+    #[error("the signature is not that passkey's over this vote: {0}")]
+    Passkey(ProofFault),
+    #[error("the passkey signed without a finger, a face or a PIN")]
+    Unverified,
+}
+
+impl SignedBy {
+    /// Whether it is over exactly this vote; of a passkey's, the host that the passkey is for.
+    pub fn check(&self, statement: &Statement<'_>) -> Result<Option<String>, SignatureFault> {
+        let text = statement.text();
+        match (self.algorithm, &self.passkey) {
+            (Algorithm::Ed25519, None) => {
+                check(self.algorithm, &self.public_key, &text, &self.signature).map(|()| None)
+            }
+            (Algorithm::WebAuthn, Some(assertion)) => {
+                passkey::check(&self.public_key, &text, assertion, &self.signature).map(Some)
+            }
+            (Algorithm::Ed25519, Some(_)) | (Algorithm::WebAuthn, None) => Err(SignatureFault::Shape),
+        }
+    }
 }
 
 impl Statement<'_> {
@@ -102,7 +134,7 @@ pub fn enrollment(person: &str, public_key: &str) -> String {
     format!("legator vote key v1\nperson {person}\nkey {public_key}\n")
 }
 
-/// Whether a signature is a key's over a text.
+/// Whether a signature is a key's over a text. A passkey's takes more than that: [`passkey::check`].
 pub fn check(algorithm: Algorithm, public_key: &str, text: &str, signature: &str) -> Result<(), SignatureFault> {
     match algorithm {
         Algorithm::Ed25519 => {
@@ -113,6 +145,7 @@ pub fn check(algorithm: Algorithm, public_key: &str, text: &str, signature: &str
             // Strict: a weak key, or another encoding of the same signature, is refused.
             key.verify_strict(text.as_bytes(), &signature).map_err(|_| SignatureFault::Wrong)
         }
+        Algorithm::WebAuthn => Err(SignatureFault::Shape),
     }
 }
 
@@ -174,6 +207,17 @@ mod tests {
             bytes
         });
         assert!(checked(&weak, &STANDARD.encode([0; 64])).is_err());
+    }
+
+    /// The pages of the server make the same text, and have the same test.
+    #[test]
+    fn the_text_has_every_field_on_a_line_of_its_own() {
+        assert_eq!(
+            statement().text(),
+            "legator vote v1\nrequest apr_1\ndigest 00ff\nchoice approve\nperson usr_1\nstands-for nobody\n\
+             reason 52725cf8d307a5d339a7dcd0dbbbf37dc021be0d6402b84a91ecb14ecc00136f\nat 7\nnonce 0a\n"
+        );
+        assert_eq!(enrollment("usr_1", "AA=="), "legator vote key v1\nperson usr_1\nkey AA==\n");
     }
 
     #[test]

@@ -7,9 +7,11 @@ mod comment;
 mod delegation;
 mod escalate;
 mod figures;
+mod gone;
 pub mod grant;
 mod history;
 mod request;
+mod signature;
 mod signing;
 mod store;
 mod vote;
@@ -27,10 +29,12 @@ pub use self::comment::Comment;
 pub use self::delegation::{Delegation, Span};
 pub use self::escalate::reconcile_silence;
 pub use self::figures::{Figures, VoterFigures};
+pub use self::gone::reconcile_keys;
 pub use self::grant::{About, Grant, GrantState};
 pub use self::history::Narrow;
 pub use self::request::{Asked, Choice, Request, RequestState, StandsFor, Subject, Vote};
-pub use self::signing::{NewVoteKey, Said, Signature, VoteKey};
+pub use self::signature::{Said, Signature};
+pub use self::signing::{ForPasskey, Means, NewVoteKey, VoteKey};
 pub use self::vote::Ballot;
 
 use self::breakglass::Glass;
@@ -39,6 +43,8 @@ use crate::audit::{Batch, Ledger, WriteFault};
 use crate::clock::Clock;
 use crate::db::{Db, DbFault};
 use crate::events::Events;
+use crate::identity::IdentityFault;
+use crate::identity::passkey::SignRefusal;
 use crate::telemetry::Metrics;
 use crate::tenant::Reach;
 
@@ -103,6 +109,8 @@ pub enum ApprovalFault {
     BadSignature(&'static str),
     #[error(transparent)]
     Signature(#[from] SignatureFault),
+    #[error("the passkey's signature does not count: {0}")]
+    Passkey(#[from] SignRefusal),
     #[error("a further key has to be vouched for by one that is enrolled; revoke that one first if it is lost")]
     Unvouched,
     #[error("there is no delegation `{0}` that holds")]
@@ -113,6 +121,8 @@ pub enum ApprovalFault {
     NoGrant(GrantId),
     #[error("no glass was broken for `{0}`")]
     NoBreak(CommandId),
+    #[error(transparent)]
+    Identity(#[from] Box<IdentityFault>),
     #[error(transparent)]
     Write(#[from] WriteFault),
     #[error(transparent)]
@@ -125,7 +135,7 @@ impl Approvals {
         let (now, by_id) = (clock.now(), |request: Request| (request.id, Arc::new(request)));
         let pending = Mutex::new(store::pending(&db).await?.into_iter().map(by_id).collect());
         let delegations = Mutex::new(store::arranged::delegations(&db, now).await?);
-        let keys = Mutex::new(store::arranged::keys(&db).await?);
+        let keys = Mutex::new(store::keys::load(&db).await?);
         let open = store::grants::open(&db).await?;
         let grants = Grants(Mutex::new(open.into_iter().map(|grant| (grant.id, grant)).collect()));
         let glass = Glass(Mutex::new(store::glass::open(&db, now - 24 * 60 * 60 * 1000).await?));
@@ -263,5 +273,11 @@ impl Approvals {
         let request = pending.get_mut(&id)?;
         change(Arc::make_mut(request));
         Some(Arc::clone(request))
+    }
+}
+
+impl From<IdentityFault> for ApprovalFault {
+    fn from(fault: IdentityFault) -> Self {
+        Self::Identity(Box::new(fault))
     }
 }

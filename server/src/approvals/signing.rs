@@ -1,35 +1,48 @@
-//! Keys that votes are signed with. The secret stays with its person; here is what checks it.
-//! Never: a second key without a signature of the first, or a signature that counts twice.
-//!
-//! A passkey would be another [`Algorithm`]: it enrolls here, and its answer is checked in `legator_engine::vote`.
+//! Keys that votes are signed with: of the command line, or passkeys. The secret stays with its person; here is what checks it.
+//! Never: a second key that counts before the first has vouched for it; a passkey that its person has not said is for votes.
 
 use std::sync::Arc;
 
-use legator_engine::vote::{self, Algorithm, SignedBy, Statement};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use legator_engine::vote::{self, Algorithm};
 use legator_protocol::VoteKeyId;
 
-use super::request::{Choice, Request};
 use super::{ApprovalFault, Approvals, store};
 use crate::audit::Draft;
-use crate::identity::{EnrollVoteKey, Permit};
+use crate::identity::passkey::SignRefusal;
+use crate::identity::passkey::proof::{Place, Proof};
+use crate::identity::{Caller, EnrollVoteKey, Identity, Permit, Person};
 
-/// How far the signer's clock may be from the server's.
-const SKEW_MS: i64 = 5 * 60 * 1000;
+/// Keys of one person that may wait for a voucher.
+const MOST_WAITING: usize = 5;
 
 /// A key of somebody's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoteKey {
     pub id: VoteKeyId,
     pub person: String,
     pub name: String,
     pub algorithm: Algorithm,
-    /// Base 64.
+    /// Base 64; of a passkey it is the COSE key.
     pub public_key: String,
+    pub passkey: Option<ForPasskey>,
+    /// It counts only once a key that is enrolled vouches for it.
+    pub waits: bool,
     pub created_at: i64,
     pub revoked_at: Option<i64>,
 }
 
-/// A key that is to be enrolled.
+/// Which passkey it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForPasskey {
+    /// Its id as browsers write it.
+    pub id: String,
+    /// The host that it was made for.
+    pub rp_id: String,
+}
+
+/// A key of the command line that is to be enrolled.
 pub struct NewVoteKey {
     pub name: String,
     pub algorithm: Algorithm,
@@ -40,156 +53,226 @@ pub struct NewVoteKey {
     pub vouched: Option<String>,
 }
 
-/// A signature as it comes with a vote.
-#[derive(Clone, Debug)]
-pub struct Signature {
-    pub key: String,
-    pub at_ms: i64,
-    pub nonce: String,
-    pub signature: String,
+/// What a signature is made with.
+pub enum Means {
+    /// Base 64, of a key of the command line.
+    Key(String),
+    /// What a passkey shows, and where it was shown.
+    Passkey(Box<Proof>, Place),
 }
 
-/// What a vote says, for the signature over it.
-pub struct Said<'s> {
-    pub choice: Choice,
-    pub reason: Option<&'s str>,
-    pub stands_for: Option<&'s str>,
+impl VoteKey {
+    fn live(&self, identity: &Identity) -> bool {
+        let there = |passkey: &ForPasskey| identity.has_passkey(&self.person, &passkey.id);
+        self.revoked_at.is_none() && !self.waits && self.passkey.as_ref().is_none_or(there)
+    }
 }
 
 impl Approvals {
     /// The keys of a person that count, or of everybody.
-    pub fn vote_keys(&self, person: Option<&str>) -> Vec<VoteKey> {
+    pub fn vote_keys(&self, identity: &Identity, person: Option<&str>) -> Vec<VoteKey> {
         let keys = self.0.keys.lock();
-        let of = |key: &&VoteKey| key.revoked_at.is_none() && person.is_none_or(|person| key.person == person);
+        let of = |key: &&VoteKey| person.is_none_or(|person| key.person == person) && key.live(identity);
+        keys.iter().filter(of).cloned().collect()
+    }
+
+    /// The keys of a person that somebody has to vouch for before they count.
+    pub fn waiting_keys(&self, person: &str) -> Vec<VoteKey> {
+        let keys = self.0.keys.lock();
+        let of = |key: &&VoteKey| key.person == person && key.waits && key.revoked_at.is_none();
         keys.iter().filter(of).cloned().collect()
     }
 
     /// Whether this person has a key that votes are signed with.
-    pub fn is_enrolled(&self, person: &str) -> bool {
-        !self.vote_keys(Some(person)).is_empty()
+    pub fn is_enrolled(&self, identity: &Identity, person: &str) -> bool {
+        !self.vote_keys(identity, Some(person)).is_empty()
     }
 
-    /// Takes up a key, which signs that it is its person's; a further one is vouched for by one that is there.
-    pub async fn enroll_key(&self, permit: Permit<EnrollVoteKey>, new: NewVoteKey) -> Result<VoteKey, ApprovalFault> {
-        let person = Arc::clone(&permit.caller().person);
-        let id = person.id.to_string();
-        if new.name.trim().is_empty() || new.name.len() > 64 {
+    /// Takes up a key of the command line, which signs that it is its person's.
+    pub async fn enroll_key(
+        &self,
+        identity: &Identity,
+        permit: Permit<EnrollVoteKey>,
+        new: NewVoteKey,
+    ) -> Result<VoteKey, ApprovalFault> {
+        let NewVoteKey { name, algorithm, public_key, proof, vouched } = new;
+        if name.trim().is_empty() || name.len() > 64 {
             return Err(ApprovalFault::Invalid("a key's name has 1 to 64 bytes".to_owned()));
         }
-        let text = vote::enrollment(&id, &new.public_key);
-        vote::check(new.algorithm, &new.public_key, &text, &new.proof)?;
+        let person = Arc::clone(&permit.caller().person);
+        let text = vote::enrollment(&person.id.to_string(), &public_key);
+        vote::check(algorithm, &public_key, &text, &proof)?;
+        let by = match vouched {
+            Some(vouched) => Some(self.voucher(identity, permit.caller(), &text, &Means::Key(vouched)).await?),
+            None => None,
+        };
+        self.take_up(identity, &person, (name, algorithm, public_key, None), by).await
+    }
+
+    /// Takes up a passkey of the caller's for votes; it signs that as it will sign them.
+    pub async fn enroll_passkey(
+        &self,
+        identity: &Identity,
+        permit: Permit<EnrollVoteKey>,
+        proof: &Proof,
+        place: &Place,
+    ) -> Result<VoteKey, ApprovalFault> {
+        let person = Arc::clone(&permit.caller().person);
+        let passkey = identity.own_passkey(permit.caller(), &proof.id).ok_or(SignRefusal::Unknown)?;
+        let public_key = STANDARD.encode(passkey.public());
+        let text = vote::enrollment(&person.id.to_string(), &public_key);
+        let passkey = identity.signed_by_passkey(permit.caller(), proof, &text, place).await??;
+        let of = ForPasskey { id: passkey.word(), rp_id: place.rp_id.clone() };
+        self.take_up(identity, &person, (passkey.name, Algorithm::WebAuthn, public_key, Some(of)), None).await
+    }
+
+    /// Vouches for a key of one's own that waits for it; from then on it counts.
+    pub async fn vouch_for_key(
+        &self,
+        identity: &Identity,
+        permit: Permit<EnrollVoteKey>,
+        id: VoteKeyId,
+        means: &Means,
+    ) -> Result<VoteKey, ApprovalFault> {
+        let person = Arc::clone(&permit.caller().person);
+        let waiting = || {
+            let mine = self.waiting_keys(&person.id.to_string());
+            mine.into_iter().find(|key| key.id == id).ok_or(ApprovalFault::NoKey(id))
+        };
+        let text = vote::enrollment(&person.id.to_string(), &waiting()?.public_key);
+        let by = self.voucher(identity, permit.caller(), &text, means).await?;
         let _voting = self.0.voting.lock().await;
-        if self.0.keys.lock().iter().any(|key| key.public_key == new.public_key) {
+        let key = VoteKey { waits: false, ..waiting()? };
+        let draft = about(&key, &person, Some(by));
+        let now = self.0.clock.now();
+        self.0
+            .ledger
+            .write(now, move |batch| {
+                Box::pin(async move {
+                    store::keys::vouch(batch.connection().await?, id).await?;
+                    batch.entry(draft)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        for kept in self.0.keys.lock().iter_mut().filter(|kept| kept.id == id) {
+            kept.waits = false;
+        }
+        self.tell(&key, &person);
+        Ok(key)
+    }
+
+    /// The key of the caller's that has signed this text.
+    async fn voucher(
+        &self,
+        identity: &Identity,
+        caller: &Caller,
+        text: &str,
+        means: &Means,
+    ) -> Result<VoteKeyId, ApprovalFault> {
+        let mine = self.vote_keys(identity, Some(&caller.person.id.to_string()));
+        match means {
+            Means::Key(signature) => {
+                let signed = |key: &&VoteKey| vote::check(key.algorithm, &key.public_key, text, signature).is_ok();
+                mine.iter().find(signed).map(|key| key.id).ok_or(ApprovalFault::Unvouched)
+            }
+            Means::Passkey(proof, place) => {
+                let passkey = identity.signed_by_passkey(caller, proof, text, place).await??;
+                let is_it = |key: &&VoteKey| key.passkey.as_ref().is_some_and(|of| of.id == passkey.word());
+                mine.iter().find(is_it).map(|key| key.id).ok_or(ApprovalFault::Unvouched)
+            }
+        }
+    }
+
+    async fn take_up(
+        &self,
+        identity: &Identity,
+        person: &Person,
+        (name, algorithm, public_key, passkey): (String, Algorithm, String, Option<ForPasskey>),
+        vouched_by: Option<VoteKeyId>,
+    ) -> Result<VoteKey, ApprovalFault> {
+        let _voting = self.0.voting.lock().await;
+        if self.0.keys.lock().iter().any(|key| key.public_key == public_key) {
             return Err(ApprovalFault::Invalid("this key is, or was, enrolled already; make another one".to_owned()));
         }
-        let there = self.vote_keys(Some(&id));
-        let vouched = |key: &VoteKey| {
-            let signature = new.vouched.as_deref().unwrap_or_default();
-            vote::check(key.algorithm, &key.public_key, &text, signature).is_ok()
-        };
-        if !there.is_empty() && !there.iter().any(vouched) {
-            return Err(ApprovalFault::Unvouched);
+        let id = person.id.to_string();
+        let waits = self.is_enrolled(identity, &id) && vouched_by.is_none();
+        if waits && self.waiting_keys(&id).len() >= MOST_WAITING {
+            let many = format!("{MOST_WAITING} keys of yours wait to be vouched for; vouch for one, or revoke it");
+            return Err(ApprovalFault::Invalid(many));
         }
         let now = self.0.clock.now();
         let key = VoteKey {
             id: self.0.clock.born(VoteKeyId::born),
             person: id,
-            name: new.name,
-            algorithm: new.algorithm,
-            public_key: new.public_key,
+            name,
+            algorithm,
+            public_key,
+            passkey,
+            waits,
             created_at: now,
             revoked_at: None,
         };
-        // What is needed to check votes without the server stands in the log.
-        let draft = Draft::new("vote-key.enrolled", person.name.clone(), key.id.to_string())
-            .tenant(&person.home())
-            .body(serde_json::json!({
-                "person": key.person, "name": key.name, "algorithm": key.algorithm, "public_key": key.public_key,
-            }));
-        let row = key.clone();
+        let (draft, row) = (about(&key, person, vouched_by), key.clone());
         self.0
             .ledger
             .write(now, move |batch| {
                 Box::pin(async move {
-                    store::arranged::insert_key(batch.connection().await?, &row).await?;
+                    store::keys::insert(batch.connection().await?, &row).await?;
                     batch.entry(draft)?;
                     Ok(())
                 })
             })
             .await?;
         self.0.keys.lock().push(key.clone());
-        self.0.events.publish(
-            now,
-            &person.home(),
-            "vote-key.enrolled",
-            key.id.to_string(),
-            serde_json::json!({ "by": person.name }),
-        );
+        self.tell(&key, person);
         Ok(key)
+    }
+
+    fn tell(&self, key: &VoteKey, person: &Person) {
+        let (kind, body) = (said(key), serde_json::json!({ "by": person.name }));
+        self.0.events.publish(self.0.clock.now(), &person.home(), kind, key.id.to_string(), body);
     }
 
     /// Ends a key of one's own. What it signed stays signed.
     pub async fn revoke_vote_key(&self, permit: Permit<EnrollVoteKey>, id: VoteKeyId) -> Result<(), ApprovalFault> {
         let person = Arc::clone(&permit.caller().person);
-        let mine = self.vote_keys(Some(&person.id.to_string()));
-        let key = mine.into_iter().find(|key| key.id == id).ok_or(ApprovalFault::NoKey(id))?;
-        let now = self.0.clock.now();
+        let mine = |key: &&VoteKey| key.id == id && key.person == person.id.to_string() && key.revoked_at.is_none();
+        let key = self.0.keys.lock().iter().find(mine).cloned().ok_or(ApprovalFault::NoKey(id))?;
         let draft = Draft::new("vote-key.revoked", person.name.clone(), id.to_string())
             .tenant(&person.home())
             .body(serde_json::json!({ "person": key.person, "public_key": key.public_key }));
+        self.revoke(&key, draft).await
+    }
+
+    pub(super) async fn revoke(&self, key: &VoteKey, draft: Draft) -> Result<(), ApprovalFault> {
+        let (id, now) = (key.id, self.0.clock.now());
         self.0
             .ledger
             .write(now, move |batch| {
                 Box::pin(async move {
-                    store::arranged::revoke_key(batch.connection().await?, id, now).await?;
+                    store::keys::revoke(batch.connection().await?, id, now).await?;
                     batch.entry(draft)?;
                     Ok(())
                 })
             })
             .await?;
-        let mut keys = self.0.keys.lock();
-        for key in keys.iter_mut().filter(|key| key.id == id) {
-            key.revoked_at = Some(now);
+        for kept in self.0.keys.lock().iter_mut().filter(|kept| kept.id == id) {
+            kept.revoked_at = Some(now);
         }
         Ok(())
     }
+}
 
-    /// Whether the signature is a live key's of that person, over exactly this vote, now and for the first time.
-    pub async fn check_signature(
-        &self,
-        person: &str,
-        request: &Request,
-        said: &Said<'_>,
-        given: &Signature,
-    ) -> Result<SignedBy, ApprovalFault> {
-        let key = self.vote_keys(Some(person)).into_iter().find(|key| key.id.to_string() == given.key);
-        let key = key.ok_or(ApprovalFault::BadSignature("the key is not one of yours that counts"))?;
-        if self.0.clock.now().saturating_sub(given.at_ms).saturating_abs() > SKEW_MS {
-            return Err(ApprovalFault::BadSignature("it was signed more than five minutes ago, or in the future"));
-        }
-        let hex = given.nonce.len() == 32 && given.nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !hex || store::votes::nonce_used(&self.0.db, &given.nonce).await? {
-            return Err(ApprovalFault::BadSignature("its nonce is not 16 new bytes in hex"));
-        }
-        let id = request.id.to_string();
-        let statement = Statement {
-            request: &id,
-            digest: &request.digest,
-            choice: said.choice.as_str(),
-            person,
-            stands_for: said.stands_for,
-            reason: said.reason,
-            at_ms: given.at_ms,
-            nonce: &given.nonce,
-        };
-        statement.check(key.algorithm, &key.public_key, &given.signature)?;
-        Ok(SignedBy {
-            key: given.key.clone(),
-            algorithm: key.algorithm,
-            public_key: key.public_key,
-            at_ms: given.at_ms,
-            nonce: given.nonce.clone(),
-            signature: given.signature.clone(),
-        })
-    }
+const fn said(key: &VoteKey) -> &'static str {
+    if key.waits { "vote-key.offered" } else { "vote-key.enrolled" }
+}
+
+/// The entry about a key. What is needed to check votes without the server stands in the log.
+fn about(key: &VoteKey, person: &Person, vouched_by: Option<VoteKeyId>) -> Draft {
+    Draft::new(said(key), person.name.clone(), key.id.to_string()).tenant(&person.home()).body(serde_json::json!({
+        "person": key.person, "name": key.name, "algorithm": key.algorithm, "public_key": key.public_key,
+        "passkey": key.passkey.as_ref().map(|of| &of.id), "rp_id": key.passkey.as_ref().map(|of| &of.rp_id),
+        "vouched_by": vouched_by.map(|id| id.to_string()),
+    }))
 }

@@ -62,6 +62,11 @@ impl Approvals {
         if request.heard(&voter_id) || other.as_ref().is_some_and(|other| request.heard(other)) {
             return Err(ApprovalFault::AlreadyVoted);
         }
+        if let Some(signed) = &signed
+            && store::votes::nonce_used(&self.0.db, &signed.nonce).await?
+        {
+            return Err(ApprovalFault::BadSignature("a vote was signed with this nonce before"));
+        }
         // Of a voice that stands in, only what both are counts.
         let groups = match &stands_for {
             Some(other) => voter.groups.intersection(&other.groups).cloned().collect(),
@@ -104,6 +109,7 @@ impl Approvals {
         }
         let body = serde_json::json!({
             "choice": choice.as_str(), "by": voter.name, "signed": vote.signed.is_some(),
+            "signed_by": vote.signed.as_ref().map(|signed| signed.algorithm),
             "stands_for": vote.stands_for.as_ref().map(|other| &other.name),
         });
         let after = self.change(id, |request| request.votes.push(vote)).unwrap_or(request);

@@ -30,6 +30,9 @@ const HISTORY: &[(i64, &str, &str)] = &[
     (56, "shadow_of", include_str!("../../migrations/0056_shadow_of.sql")),
     (60, "probe_keys", include_str!("../../migrations/0060_probe_keys.sql")),
     (61, "certificates", include_str!("../../migrations/0061_certificates.sql")),
+    (70, "passkey_votes", include_str!("../../migrations/0070_passkey_votes.sql")),
+    (71, "provider_grants", include_str!("../../migrations/0071_provider_grants.sql")),
+    (72, "provider_logout", include_str!("../../migrations/0072_provider_logout.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::approvals::api::ApprovalsApi;
 use crate::approvals::api::arranged::ArrangedApi;
 use crate::approvals::api::glass::GlassApi;
+use crate::approvals::api::keys::VoteKeysApi;
 use crate::capacity::api::CapacityApi;
 use crate::command::api::CommandApi;
 use crate::command::api::keys::ProbeKeysApi;
@@ -30,6 +31,7 @@ use crate::grants::api::GrantsApi;
 use crate::identity::api::IdentityApi;
 use crate::identity::api::asked::AskedApi;
 use crate::identity::api::devices::DevicesApi;
+use crate::identity::api::logout::LogoutApi;
 use crate::identity::api::passkeys::PasskeysApi;
 use crate::identity::api::providers::ProvidersApi;
 use crate::identity::api::rights::RightsApi;
@@ -49,6 +51,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         (
             ApprovalsApi { approvals: approvals.clone(), identity: identity.clone() },
             ArrangedApi { approvals: approvals.clone(), identity: identity.clone() },
+            VoteKeysApi { approvals: approvals.clone(), identity: identity.clone() },
             GlassApi { approvals, identity: identity.clone() },
             GrantsApi { ahead: app.ahead() },
         ),
@@ -68,6 +71,7 @@ fn apis(app: &App) -> impl OpenApi + use<> {
         (
             SessionsApi(identity.clone()),
             ProvidersApi(identity.clone()),
+            LogoutApi(identity.clone()),
             PasskeysApi(identity.clone()),
             DevicesApi(identity.clone()),
             IdentityApi(identity.clone()),

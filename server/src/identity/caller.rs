@@ -142,13 +142,7 @@ fn leaving_name(request: &Request) -> String {
 
 /// Where a passkey is for: this very origin, and its host.
 pub fn place(request: &Request, identity: &Identity) -> Place {
-    let origin = origin(request, identity);
-    let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
-    let rp_id = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    Place { rp_id: rp_id.to_owned(), origin: origin.clone() }
+    Place::of_origin(&origin(request, identity))
 }
 
 /// Where this server is, as the browser knows it.

@@ -150,6 +150,8 @@ impl Identity {
         };
         let (text, session) = Session::mint(&self.0.clock, person.id, agreed.mfa, from, self.0.limits);
         let session = Arc::new(session);
+        // What a provider ends of the session that agreed, it ends of this one.
+        let came = self.came_along(by, session.id).await?;
         let ended = self.too_many(person.id);
         let draft = Draft::new("session.opened", person.name.clone(), session.id.to_string()).tenant(&person.home());
         let draft = draft.body(serde_json::json!({
@@ -164,6 +166,9 @@ impl Identity {
                     let connection = batch.connection().await?;
                     store::end_sessions(connection, &gone).await?;
                     store::insert_session(connection, &row).await?;
+                    if let Some(came) = &came {
+                        super::oidc::store::put_session(connection, row.id, came).await?;
+                    }
                     batch.entry(draft)?;
                     Ok(())
                 })

@@ -20,6 +20,9 @@ pub struct House {
     pub created_at: i64,
 }
 
+/// The grant of nothing: no tenant can have this name. Without it, who has a tenant taken away would be of the default one.
+pub const NOWHERE: &str = "tenant:-";
+
 pub type Tenants = BTreeMap<Tenant, Arc<House>>;
 
 /// One grant, read.
@@ -89,11 +92,40 @@ pub(super) fn said(grants: &BTreeSet<String>, reach: &Reach) -> BTreeSet<String>
     said
 }
 
+/// Whether one of them is of a tenant or an organization, so that the default tenant does not go without saying.
+pub(super) fn names_a_tenant(grants: &BTreeSet<String>) -> bool {
+    grants.iter().any(|grant| !grant.starts_with("scope:"))
+}
+
+/// Grants of somebody to whom a provider gave `last` and gives `now`. What others gave stays; and who had a tenant and has
+/// none left has none, instead of the default one.
+pub(super) fn turned(own: &BTreeSet<String>, last: &BTreeSet<String>, now: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut after: BTreeSet<String> =
+        own.difference(last).chain(now).filter(|grant| *grant != NOWHERE).cloned().collect();
+    let told_to = now.contains(NOWHERE);
+    if !names_a_tenant(&after) && (names_a_tenant(own) || told_to) {
+        after.insert(NOWHERE.to_owned());
+    }
+    after
+}
+
+/// Whether a grant is written as one, whatever there is.
+pub(super) fn check_form(grant: &str) -> Result<(), String> {
+    let refuse = || {
+        format!("`{}` is no grant; `tenant:…`, `org:…` or `scope:…`", grant.escape_debug().take(80).collect::<String>())
+    };
+    match Grant::read(grant) {
+        Some(Grant::Tenant(of) | Grant::Org(of) | Grant::Scope(of)) => check_name("grant", of).map_err(|_| refuse()),
+        None => Err(refuse()),
+    }
+}
+
 /// Refuses grants that are written wrongly, or of what there is not within `reach`.
 pub(super) fn check(grants: &BTreeSet<String>, tenants: &Tenants, reach: &Reach) -> Result<(), IdentityFault> {
     let refuse = |why: String| Err(IdentityFault::Invalid(why));
     for grant in grants {
         match Grant::read(grant) {
+            Some(_) if grant == NOWHERE => {}
             Some(Grant::Tenant(of)) => {
                 if !tenants.keys().any(|tenant| tenant.as_str() == of && reach.has(tenant)) {
                     return refuse(format!("there is no tenant `{of}`"));
@@ -190,6 +222,24 @@ mod tests {
         let scoped = of(&["org:house", "scope:web"]);
         assert!(scoped.is_every_tenant() && scoped.has_scopes());
         assert_eq!(said(&grants(&["org:house", "scope:web"]), &scoped), grants(&["scope:web"]));
+    }
+
+    #[test]
+    fn a_provider_takes_back_its_own_and_never_lets_somebody_fall_into_the_default_tenant() {
+        let of = |own: &[&str], last: &[&str], now: &[&str]| turned(&grants(own), &grants(last), &grants(now));
+        assert_eq!(of(&[], &[], &["tenant:blue"]), grants(&["tenant:blue"]));
+        assert_eq!(of(&["tenant:blue", "tenant:red"], &["tenant:blue"], &[]), grants(&["tenant:red"]));
+        assert_eq!(of(&["tenant:blue"], &["tenant:blue"], &["tenant:red"]), grants(&["tenant:red"]));
+        assert_eq!(of(&["tenant:blue", "scope:web"], &["tenant:blue"], &[]), grants(&["scope:web", NOWHERE]));
+        assert_eq!(of(&[NOWHERE], &[], &[]), grants(&[NOWHERE]), "and stays there");
+        assert_eq!(of(&[NOWHERE], &[], &["tenant:red"]), grants(&["tenant:red"]), "until there is another");
+        assert_eq!(of(&[], &[], &[]), grants(&[]), "who never had one is of the default tenant");
+        assert_eq!(of(&[], &[], &[NOWHERE]), grants(&[NOWHERE]));
+        assert_eq!(of(&["tenant:blue"], &[], &[NOWHERE]), grants(&["tenant:blue"]));
+        let nowhere = reach(&grants(&[NOWHERE]), &tenants(THREE));
+        assert!(THREE.iter().all(|(name, _)| !nowhere.has(&Tenant::named(name))));
+        assert!(!reach(&grants(&[NOWHERE]), &tenants(&[("default", None)])).has(&Tenant::default()));
+        assert!(check_slug("name", "-").is_err(), "no tenant is called that");
     }
 
     #[test]

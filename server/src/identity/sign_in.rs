@@ -6,10 +6,12 @@ use std::sync::Arc;
 use legator_protocol::{SessionId, UserId};
 
 use super::directory::{Credentials, Directory, Totp};
-use super::passkey::proof::{Place, Proof, ProofFault};
+use super::passkey::proof::{Place, Proof};
 use super::session::SessionText;
 use super::throttle::Wait;
-use super::{Caller, Credential, Identity, IdentityFault, Kind, Person, Session, Visitor, name, store, totp};
+use super::{
+    Caller, Credential, Identity, IdentityFault, Kind, Person, Session, Visitor, name, oidc, passkey, store, totp,
+};
 use crate::audit::Draft;
 use crate::vault::Secret;
 
@@ -50,7 +52,7 @@ pub(super) enum Used {
 
 impl Used {
     /// What is kept once it was used.
-    fn after(&self, mut credentials: Credentials, at: i64) -> Credentials {
+    pub(super) fn after(&self, mut credentials: Credentials, at: i64) -> Credentials {
         match self {
             Self::Step(step) => credentials.totp = credentials.totp.map(|totp| Totp { step: *step, ..totp }),
             Self::Passkey { id, counter } => {
@@ -198,7 +200,7 @@ impl Identity {
             Factor::Code(code) => code,
             Factor::Passkey(proof, place) => {
                 let shown = self.prove_passkey(credentials, proof, place);
-                return Ok(shown.map(|(used, _)| used).map_err(ProofFault::why));
+                return Ok(shown.map(|(used, _)| used).map_err(passkey::why));
             }
         };
         let step = match credentials.app() {
@@ -300,6 +302,8 @@ impl Identity {
         // A new id is no new lease.
         session.expires_at = old.expires_at;
         let session = Arc::new(session);
+        // Who came by a provider still did.
+        let came = self.came_along(own, session.id).await?;
         let ended = if change.ends_others { self.sessions_of(id) } else { vec![own] };
         let draft = Draft::new(change.kind, caller.person.name.clone(), id.to_string()).tenant(&caller.person.home());
         let draft = draft.body(serde_json::json!({
@@ -323,6 +327,9 @@ impl Identity {
                     }
                     store::end_sessions(connection, &gone).await?;
                     store::insert_session(connection, &row).await?;
+                    if let Some(came) = &came {
+                        oidc::store::put_session(connection, row.id, came).await?;
+                    }
                     batch.entry(draft)?;
                     Ok(())
                 })

@@ -32,6 +32,7 @@ const OPEN: &[&str] = &[
     "begin_device_sign_in",
     "challenge_passkey",
     "choose_password",
+    "end_provider_sessions",
     "finish_provider_sign_in",
     "get_auth_state",
     "get_health",
@@ -80,6 +81,11 @@ pub fn body(operation: &str) -> Value {
         "withdraw_vote" => json!({}),
         "delegate_votes" => json!({ "to": "nobody", "until": "2100-01-01T00:00:00Z" }),
         "enroll_vote_key" => json!({ "name": "x", "algorithm": "none", "public_key": "", "proof": "" }),
+        "enroll_vote_passkey" => {
+            let nothing = json!({ "id": "", "client_data": "", "authenticator_data": "", "signature": "" });
+            json!({ "passkey": nothing })
+        }
+        "vouch_for_vote_key" => json!({ "signature": "" }),
         "ask_for_grant" | "preview_grant" => {
             json!({ "tag": "web", "level": "remediate", "programs": ["true"], "for_s": 60, "reason": "x" })
         }

@@ -45,6 +45,8 @@ mod log_key;
 mod mutual_tls;
 #[cfg(test)]
 mod oidc;
+mod oidc_grants;
+mod oidc_logout;
 #[cfg(test)]
 mod oidc_provider;
 #[cfg(test)]

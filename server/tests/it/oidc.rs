@@ -49,8 +49,12 @@ impl Traveller {
     }
 
     pub async fn me(&self) -> testkit::Answer {
+        self.get("/api/v1/me").await
+    }
+
+    pub async fn get(&self, path: &str) -> testkit::Answer {
         let session = self.cookies.iter().find(|(name, _)| name == "legator");
-        let mut request = self.stranger.request(Method::GET, "/api/v1/me");
+        let mut request = self.stranger.request(Method::GET, path);
         if let Some((name, value)) = session {
             request = request.header("cookie", format!("{name}={value}"));
         }
@@ -66,7 +70,7 @@ fn described(provider: &Provider) -> Value {
     })
 }
 
-async fn with_provider(world: &World) -> Provider {
+pub async fn with_provider(world: &World) -> Provider {
     let provider = Provider::start().await;
     world.admin().put("/api/v1/auth/providers/corp", described(&provider)).await.ok();
     provider

@@ -60,6 +60,7 @@ pub struct Inner {
     codes: Mutex<Vec<(String, String, String, String)>>,
     n_keys: AtomicUsize,
     n_key_reads: AtomicUsize,
+    n_jti: AtomicUsize,
 }
 
 pub struct Provider {
@@ -106,6 +107,7 @@ impl Provider {
             codes: Mutex::default(),
             n_keys: AtomicUsize::new(1),
             n_key_reads: AtomicUsize::default(),
+            n_jti: AtomicUsize::default(),
         });
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let issuer = format!("http://{}", acceptor.local_addr()[0].as_socket_addr().unwrap());
@@ -147,6 +149,25 @@ impl Provider {
 
     pub fn sign_with(&self, key: Arc<Key>) {
         *self.inner.signs.lock() = key;
+    }
+
+    /// A token of the provider's, with these claims and what stands in every one.
+    pub fn logout_token(&self, header: &Value, claims: &Value) -> String {
+        let now = now_s(&self.inner);
+        let mut all = json!({ "iss": self.issuer, "aud": "legator", "iat": now, "exp": now + 120 });
+        all["jti"] = json!(format!("jti-{}", self.inner.n_jti.fetch_add(1, Ordering::Relaxed)));
+        all["events"] = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+        let key = Arc::clone(&self.inner.signs.lock());
+        let mut head = json!({ "alg": "RS256", "kid": key.id, "typ": "logout+jwt" });
+        for (into, from) in [(&mut all, claims), (&mut head, header)] {
+            for (name, value) in from.as_object().unwrap() {
+                into[name] = value.clone();
+            }
+        }
+        // What is said to be nothing is not there at all.
+        all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let message = format!("{}.{}", BASE64.encode(head.to_string()), BASE64.encode(all.to_string()));
+        format!("{message}.{}", key.sign(&message))
     }
 
     pub fn n_key_reads(&self) -> usize {
@@ -231,10 +252,13 @@ fn token(inner: Data<&Arc<Inner>>, request: &poem::Request, Form(form): Form<Vec
 /// The token, with what the twist makes of it.
 fn lie(inner: &Inner, twist: Twist, nonce: &str) -> String {
     let now = now_s(inner);
-    let mut claims = json!({ "iss": *inner.issuer.lock(), "aud": "legator", "sub": "u-1", "nonce": nonce,
+    let sub = inner.person.lock()["sub"].clone();
+    let mut claims = json!({ "iss": *inner.issuer.lock(), "aud": "legator", "sub": sub, "nonce": nonce,
                              "iat": now, "exp": now + 300 });
-    if let Some(amr) = inner.person.lock().get("amr") {
-        claims["amr"] = amr.clone();
+    for name in ["amr", "sid"] {
+        if let Some(said) = inner.person.lock().get(name) {
+            claims[name] = said.clone();
+        }
     }
     match twist {
         Twist::Expired => claims["exp"] = json!(now - 3_600),

@@ -20,7 +20,7 @@ struct Real {
 }
 
 impl Real {
-    fn start(redirect: &str) -> Self {
+    fn start(base: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/provider");
         assert!(
             folder.join("node_modules/oidc-provider").is_dir(),
@@ -28,7 +28,8 @@ impl Real {
         );
         let child = Command::new("node")
             .arg(folder.join("provider.mjs"))
-            .arg(redirect)
+            .arg(format!("{base}/api/v1/auth/oidc/callback"))
+            .arg(format!("{base}/api/v1/auth/oidc/real/backchannel-logout"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -56,6 +57,12 @@ struct There {
 }
 
 impl There {
+    fn new() -> Self {
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        // A connection of its own for each step: an idle one may be closed just when it is used.
+        Self { http: http.pool_max_idle_per_host(0).build().unwrap(), cookies: BTreeMap::new() }
+    }
+
     async fn ask(&mut self, url: &Url, form: Option<&str>) -> (Option<Url>, String) {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = match form {
@@ -95,24 +102,55 @@ impl There {
     }
 }
 
-#[tokio::test]
-async fn a_certified_provider_lets_people_in_and_out() {
-    let world = World::start().await;
-    let real = Real::start(&format!("{}/api/v1/auth/oidc/callback", world.base()));
-    let described = json!({
+fn described(real: &Real) -> serde_json::Value {
+    json!({
         "name": "Certified", "issuer": real.issuer, "client_id": "legator",
         "client_secret": "hush-hush-hush-hush-hush-hush-32", "scopes": ["openid", "email", "profile", "groups"],
         "roles": { "idp-admins": "administrator", "idp-ops": "operator" }, "groups": { "*": "*" },
-    });
+    })
+}
+
+#[tokio::test]
+async fn who_signs_out_at_a_certified_provider_is_signed_out_here_and_was_of_the_tenant_that_it_gave() {
+    let world = World::start().await;
+    world.tenant("blue").await;
+    let real = Real::start(&world.base());
+    let mut described = described(&real);
+    described["grants"] = json!({ "idp-ops": ["tenant:blue"] });
     world.admin().put("/api/v1/auth/providers/real", described).await.ok();
+    let (mut there, mut elsewhere) = (There::new(), There::new());
+    let (mut here, mut other) = (Traveller::new(&world), Traveller::new(&world));
+    for (here, there, who) in [(&mut here, &mut there, "ana"), (&mut other, &mut elsewhere, "ben")] {
+        let address = here.leave(&world, "real").await;
+        let back = there.agree(&address, &real.issuer, who).await;
+        assert_eq!(here.step(&back).await, "/fleet?q=a");
+    }
+    let id = here.me().await.is(200)["id"].as_str().unwrap().to_owned();
+    let seen = world.admin().get(&format!("/api/v1/users/{id}")).await.is(200);
+    assert_eq!(seen["grants"], json!(["tenant:blue"]));
+    // Its own page for signing out, and the button on it.
+    let url = Url::parse(&format!("{}/session/end", real.issuer)).unwrap();
+    let (_, page) = there.ask(&url, None).await;
+    let secret = page.split("name=\"xsrf\" value=\"").nth(1).unwrap_or_else(|| panic!("{page}"));
+    let form = format!("xsrf={}&logout=yes", secret.split('"').next().unwrap());
+    there.ask(&url.join("/session/end/confirm").unwrap(), Some(&form)).await;
+    here.me().await.problem("unauthenticated");
+    other.me().await.is(200);
+    let refused = world.entries("logout.refused").await;
+    assert!(refused.is_empty(), "{refused:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_certified_provider_lets_people_in_and_out() {
+    let world = World::start().await;
+    let real = Real::start(&world.base());
+    world.admin().put("/api/v1/auth/providers/real", described(&real)).await.ok();
     let checked = world.admin().post("/api/v1/auth/providers/real/check", json!({})).await.is(200);
     assert_eq!((&checked["good"], &checked["pkce"], &checked["signs_out"]), (&json!(true), &json!(true), &json!(true)));
     for (who, role, group) in [("ana", "operator", "idp-ops"), ("ben", "administrator", "idp-admins")] {
         let mut here = Traveller::new(&world);
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        // A connection of its own for each step: an idle one may be closed just when it is used.
-        let http = http.pool_max_idle_per_host(0).build().unwrap();
-        let mut there = There { http, cookies: BTreeMap::new() };
+        let mut there = There::new();
         let address = here.leave(&world, "real").await;
         let back = there.agree(&address, &real.issuer, who).await;
         assert!(back.contains("iss="), "the provider names itself, and that is looked at: {back}");

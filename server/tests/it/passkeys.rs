@@ -11,17 +11,17 @@ use testkit::World;
 use crate::identity_sessions::{Browser, PASSWORD, signed_in, with_app};
 
 /// An authenticator with one key.
-struct Authenticator {
-    pair: EcdsaKeyPair,
-    id: Vec<u8>,
-    counter: u32,
-    flags: u8,
-    origin: String,
-    rp_id: String,
+pub struct Authenticator {
+    pub pair: EcdsaKeyPair,
+    pub id: Vec<u8>,
+    pub counter: u32,
+    pub flags: u8,
+    pub origin: String,
+    pub rp_id: String,
 }
 
 impl Authenticator {
-    fn new(world: &World, id: &str) -> Self {
+    pub fn new(world: &World, id: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let (origin, rp_id) = (world.base(), "127.0.0.1".to_owned());
         Self { pair, id: id.as_bytes().to_vec(), counter: 0, flags: 0x05, origin, rp_id }
@@ -50,7 +50,7 @@ impl Authenticator {
         json!({ "name": name, "client_data": BASE64.encode(client), "attestation": BASE64.encode(object) })
     }
 
-    fn show(&mut self, challenge: &Value) -> Value {
+    pub fn show(&mut self, challenge: &Value) -> Value {
         let (client, data) = (self.client("webauthn.get", challenge), self.data(0));
         let message = [&data[..], &Sha256::digest(&client)].concat();
         let signature = self.pair.sign(&SystemRandom::new(), &message).unwrap();
@@ -63,7 +63,7 @@ async fn challenge(browser: &mut Browser) -> Value {
     browser.post("/api/v1/auth/passkeys/challenge", json!({})).await.is(200)["challenge"].clone()
 }
 
-async fn add(browser: &mut Browser, authenticator: &mut Authenticator, name: &str) -> Value {
+pub async fn add(browser: &mut Browser, authenticator: &mut Authenticator, name: &str) -> Value {
     let begun = browser.post("/api/v1/auth/passkeys", json!({})).await.is(200);
     browser.post("/api/v1/auth/passkeys/confirm", authenticator.make(&begun, name)).await.is(200)
 }

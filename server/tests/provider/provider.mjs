@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 
-const redirect = process.argv[2];
+const [redirect, loggedOut] = process.argv.slice(2);
 const people = {
   ana: { preferred_username: 'ana', email: 'ana@example.test', groups: ['idp-ops'] },
   ben: { preferred_username: 'ben', email: 'ben@example.test', groups: ['idp-admins'] },
@@ -16,6 +16,7 @@ server.listen(0, '127.0.0.1', () => {
   const provider = new Provider(issuer, {
     clients: [{
       client_id: 'legator', client_secret: 'hush-hush-hush-hush-hush-hush-32', redirect_uris: [redirect],
+      backchannel_logout_uri: loggedOut, backchannel_logout_session_required: true,
       post_logout_redirect_uris: [], grant_types: ['authorization_code'], response_types: ['code'],
     }],
     cookies: { keys: ['only-for-tests'] },
@@ -23,7 +24,9 @@ server.listen(0, '127.0.0.1', () => {
     scopes: ['openid', 'email', 'profile', 'groups'],
     claims: { openid: ['sub'], email: ['email'], profile: ['preferred_username'], groups: ['groups'] },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
-    features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true } },
+    // It keeps real networks from its clients' addresses; here both are on loopback.
+    fetch: (url, { dispatcher: _, ...options }) => globalThis.fetch(url, options),
+    features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: true } },
   });
   server.on('request', provider.callback());
   console.log(`up ${issuer}`);

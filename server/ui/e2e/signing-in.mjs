@@ -1,5 +1,6 @@
 // Signing in otherwise than by a password alone: a passkey in Chromium's own authenticator, and a program's code.
 // Never: run against the other stories' server. Passkeys want a host with a name, so this one is plain HTTP on localhost.
+import { signedVotes } from './signed-votes.mjs';
 import { axe, holds, story } from './teller.mjs';
 
 const WORD = 'a long enough sentence';
@@ -26,7 +27,7 @@ export async function signingIn({ browser, world, shot }) {
     await page.getByText('They are shown this once').waitFor();
     await page.getByRole('button', { name: 'I have kept them' }).click();
     await page.getByText('A passkey is asked for').waitFor();
-    await page.getByRole('cell', { name: 'this laptop' }).waitFor();
+    await page.getByRole('cell', { name: 'Take this laptop away' }).waitFor();
     await axe(page);
     await shot(page, 'account-passkeys');
     const { credentials } = await chrome.send('WebAuthn.getCredentials', { authenticatorId });
@@ -72,5 +73,6 @@ export async function signingIn({ browser, world, shot }) {
     await shot(page, 'account-qr');
   }, page);
 
+  await signedVotes({ page, chrome, authenticatorId, server, shot });
   await page.context().close();
 }

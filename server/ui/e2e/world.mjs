@@ -62,6 +62,24 @@ export async function world() {
         setupLink: () => until('the set-up link', () => /http:\/\/\S+\/setup#\S+/.exec(self.log('plain'))?.[0]?.replace(/^http:\/\/[^/]+/, base)),
         /** Asks as a program that has no key. */
         open: async (method, path, data) => (await api.fetch(path, { method, data })).json(),
+        key: () => readFileSync(join(folder, 'plain', 'admin.key'), 'utf8').trim(),
+        /** Asks with the first key. */
+        async ask(method, path, body) {
+          const answer = await api.fetch(path, { method, headers: { authorization: `Bearer ${this.key()}` }, ...(body ? { data: body } : {}) });
+          return answer.json().catch(() => undefined);
+        },
+        async enroll(name, tags) {
+          const { token } = await this.ask('POST', '/api/v1/tokens', { tags });
+          self.enroll(name, token, [], `http://127.0.0.1:${port}`);
+          await until(`${name} to connect`, async () => ['online', 'degraded'].includes((await this.ask('GET', `/api/v1/probes/${name}`))?.status));
+        },
+        /** What the command line says, as the first key's owner. */
+        ctl(...args) {
+          const env = { ...process.env, LEGATOR_SERVER: `http://127.0.0.1:${port}`, LEGATOR_API_KEY: this.key(), HOME: folder, XDG_STATE_HOME: join(folder, 'state'), XDG_CONFIG_HOME: join(folder, 'config') };
+          const ran = spawnSync(join(built, 'legatorctl'), args, { env, encoding: 'utf8' });
+          if (ran.status !== 0) throw new Error(`legatorctl ${args.join(' ')}: ${ran.stdout}${ran.stderr}`);
+          return ran.stdout;
+        },
       };
     },
     async down() {
@@ -78,11 +96,11 @@ export async function world() {
     },
     /** What a program with this key is answered. */
     status: async (key, path) => (await api.fetch(path, { headers: { authorization: `Bearer ${key}` } })).status(),
-    enroll(name, token, tags = []) {
+    enroll(name, token, tags = [], server = base) {
       const home = join(folder, name);
       const placed = ['--config-dir', join(home, 'etc'), '--state-dir', join(home, 'state')];
       const env = { LEGATOR_TOKEN: token, LEGATOR_MACHINE_ID: `stories-${name}` };
-      const init = spawnSync(join(built, 'legator-probe'), ['init', '--server', base, '--name', name, ...tags.flatMap((tag) => ['--tag', tag]), ...placed], { env: { ...process.env, ...env }, encoding: 'utf8' });
+      const init = spawnSync(join(built, 'legator-probe'), ['init', '--server', server, '--name', name, ...tags.flatMap((tag) => ['--tag', tag]), ...placed], { env: { ...process.env, ...env }, encoding: 'utf8' });
       if (init.status !== 0) throw new Error(`${name} did not enroll: ${init.stderr}`);
       start(name, 'legator-probe', ['run', ...placed], env);
     },

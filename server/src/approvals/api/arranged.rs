@@ -1,17 +1,16 @@
-//! What people arrange around votes: comments, delegations, keys for votes, and the figures of how they decide.
+//! What people arrange around votes: comments, delegations, and the figures of how they decide.
 
 use chrono::{DateTime, Utc};
 use legator_engine::Resource;
-use legator_engine::vote::Algorithm;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Room;
-use crate::approvals::{Approvals, Comment, Delegation, Figures, NewVoteKey, Request, Span, VoteKey};
+use crate::approvals::{Approvals, Comment, Delegation, Figures, Request, Span};
 use crate::error::{Problem, at};
 use crate::identity::api::Authenticated;
-use crate::identity::{Caller, CommentApproval, DelegateVotes, EnrollVoteKey, Identity, ViewApprovals};
+use crate::identity::{Caller, CommentApproval, DelegateVotes, Identity, ViewApprovals};
 
 /// Something that was said about a request.
 #[derive(Object)]
@@ -83,45 +82,6 @@ pub struct DelegationIn {
 pub enum DelegationMade {
     #[oai(status = 201)]
     Made(Json<DelegationOut>),
-}
-
-/// A key that votes are signed with. The secret is its person's alone.
-#[derive(Object)]
-#[oai(rename = "VoteKey")]
-pub struct VoteKeyOut {
-    id: String,
-    person: String,
-    name: String,
-    /// `ed25519`.
-    algorithm: String,
-    /// Base 64.
-    public_key: String,
-    created_at: DateTime<Utc>,
-}
-
-#[derive(Object)]
-pub struct VoteKeyList {
-    keys: Vec<VoteKeyOut>,
-}
-
-#[derive(Object)]
-pub struct VoteKeyIn {
-    /// What it is called: the machine that it is on, say.
-    name: String,
-    /// `ed25519`.
-    algorithm: String,
-    /// Base 64 of the 32 bytes.
-    public_key: String,
-    /// The key's own signature over the enrollment, base 64.
-    proof: String,
-    /// The same by a key that is enrolled already; needed where there is one.
-    vouched: Option<String>,
-}
-
-#[derive(ApiResponse)]
-pub enum VoteKeyEnrolled {
-    #[oai(status = 201)]
-    Enrolled(Json<VoteKeyOut>),
 }
 
 #[derive(ApiResponse)]
@@ -240,7 +200,7 @@ impl ArrangedApi {
         Ok(Json(DelegationList {
             delegations: found
                 .into_iter()
-                .filter(|made| self.knows(&caller.0, &made.person))
+                .filter(|made| knows(&self.identity, &caller.0, &made.person))
                 .map(delegation_out)
                 .collect(),
         }))
@@ -273,54 +233,17 @@ impl ArrangedApi {
         Ok(Gone::Gone)
     }
 
-    /// The keys that votes are signed with, of everybody: what checks them is public.
-    #[oai(path = "/approvals/keys", method = "get", operation_id = "list_vote_keys")]
-    async fn keys(
-        &self,
-        caller: Authenticated,
-        /// Only the caller's own.
-        mine: Query<Option<bool>>,
-    ) -> Result<Json<VoteKeyList>, Problem> {
-        self.identity.permit::<ViewApprovals>(&caller.0, Resource::control_plane()).await?;
-        let person = mine.0.unwrap_or(false).then(|| caller.0.person.id.to_string());
-        let keys = self.approvals.vote_keys(person.as_deref());
-        Ok(Json(VoteKeyList {
-            keys: keys.into_iter().filter(|key| self.knows(&caller.0, &key.person)).map(key_out).collect(),
-        }))
-    }
-
-    /// Enrolls a key of the caller's that votes are signed with.
-    #[oai(path = "/approvals/keys", method = "post", operation_id = "enroll_vote_key")]
-    async fn enroll(&self, caller: Authenticated, body: Json<VoteKeyIn>) -> Result<VoteKeyEnrolled, Problem> {
-        let permit = self.identity.permit::<EnrollVoteKey>(&caller.0, Resource::control_plane()).await?;
-        let VoteKeyIn { name, algorithm, public_key, proof, vouched } = body.0;
-        let algorithm = Algorithm::read(&algorithm)
-            .ok_or_else(|| Problem::new("vote-signature", "the algorithm of a key for votes is `ed25519`"))?;
-        let new = NewVoteKey { name, algorithm, public_key, proof, vouched };
-        let key = self.approvals.enroll_key(permit, new).await?;
-        Ok(VoteKeyEnrolled::Enrolled(Json(key_out(key))))
-    }
-
-    /// Ends a key of the caller's. What it signed stays signed.
-    #[oai(path = "/approvals/keys/:id", method = "delete", operation_id = "revoke_vote_key")]
-    async fn revoke(&self, caller: Authenticated, id: Path<String>) -> Result<Gone, Problem> {
-        let permit = self.identity.permit::<EnrollVoteKey>(&caller.0, Resource::control_plane()).await?;
-        let id = id.0.parse().map_err(|_| Problem::not_found("key", &id.0))?;
-        self.approvals.revoke_vote_key(permit, id).await?;
-        Ok(Gone::Gone)
-    }
-
     async fn find(&self, caller: &Caller, id: &str) -> Result<std::sync::Arc<Request>, Problem> {
         let parsed = id.parse().map_err(|_| Problem::not_found("approval", id))?;
         Ok(self.approvals.get(&caller.reach, parsed).await?)
     }
+}
 
-    /// Whether the caller may know of somebody. Who is gone is known to who reaches every tenant.
-    fn knows(&self, caller: &Caller, person: &str) -> bool {
-        match self.identity.person(person) {
-            Some(person) => person.reach.only().is_none_or(|home| caller.reach.has(home)),
-            None => caller.reach.is_every_tenant(),
-        }
+/// Whether the caller may know of somebody. Who is gone is known to who reaches every tenant.
+pub(super) fn knows(identity: &Identity, caller: &Caller, person: &str) -> bool {
+    match identity.person(person) {
+        Some(person) => person.reach.only().is_none_or(|home| caller.reach.has(home)),
+        None => caller.reach.is_every_tenant(),
     }
 }
 
@@ -340,17 +263,6 @@ fn delegation_out(made: Delegation) -> DelegationOut {
         since: at(made.since),
         until: at(made.until),
         ended_at: made.ended_at.map(at),
-    }
-}
-
-fn key_out(key: VoteKey) -> VoteKeyOut {
-    VoteKeyOut {
-        id: key.id.to_string(),
-        person: key.person,
-        name: key.name,
-        algorithm: key.algorithm.as_str().to_owned(),
-        public_key: key.public_key,
-        created_at: at(key.created_at),
     }
 }
 

@@ -1,7 +1,9 @@
-//! What waits for people: requests and votes here, what people arrange around them in `arranged.rs`, broken glass in `glass.rs`.
+//! What waits for people: requests and votes here, what people arrange around them in `arranged.rs`, keys that votes
+//! are signed with in `keys.rs`, broken glass in `glass.rs`.
 
 pub mod arranged;
 pub mod glass;
+pub mod keys;
 
 use chrono::{DateTime, Utc};
 use legator_engine::{Ballot as Came, Context, Resource};
@@ -9,9 +11,11 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 
-use super::{ApprovalFault, Approvals, Ballot, Choice, Narrow, Request, RequestState, Said, Signature, Vote};
+use super::{ApprovalFault, Approvals, Ballot, Choice, Means, Narrow, Request, RequestState, Said, Signature, Vote};
 use crate::error::{Problem, at};
 use crate::identity::api::Authenticated;
+use crate::identity::api::passkeys::PasskeyProof;
+use crate::identity::caller::place;
 use crate::identity::{Caller, DecideApproval, Identity, Person, ViewApprovals};
 
 #[derive(Tags)]
@@ -103,6 +107,9 @@ pub struct VoteOut {
     /// The key that it is signed with.
     #[oai(skip_serializing_if_is_none)]
     signed_with: Option<String>,
+    /// How: `ed25519`, by a key of the command line, or `webauthn`, by a passkey.
+    #[oai(skip_serializing_if_is_none)]
+    signed_by: Option<String>,
 }
 
 /// A vote that does not count any more.
@@ -154,8 +161,10 @@ pub struct VoteSignature {
     at_ms: i64,
     /// 16 bytes in hex that no vote was signed with before.
     nonce: String,
-    /// Base 64.
-    signature: String,
+    /// Base 64; of a key of the command line.
+    signature: Option<String>,
+    /// What a passkey shows when its challenge is the SHA-256 of the text.
+    passkey: Option<PasskeyProof>,
 }
 
 /// Why a vote is withdrawn.
@@ -273,6 +282,7 @@ impl ApprovalsApi {
     async fn decide(
         &self,
         caller: Authenticated,
+        came: &poem::Request,
         id: Path<String>,
         body: Json<VoteIn>,
     ) -> Result<Json<ApprovalOut>, Problem> {
@@ -288,13 +298,13 @@ impl ApprovalsApi {
         });
         let other = other.transpose()?;
         let stands_for = other.as_ref().map(|other| other.id.to_string());
-        let person = caller.person.id.to_string();
         let said = Said { choice, reason: body.reason.as_deref(), stands_for: stands_for.as_deref() };
         let signed = match body.signature {
             None => None,
-            Some(VoteSignature { key, at_ms, nonce, signature }) => {
-                let given = Signature { key, at_ms, nonce, signature };
-                Some(self.approvals.check_signature(&person, &request, &said, &given).await?)
+            Some(VoteSignature { key, at_ms, nonce, signature, passkey }) => {
+                let means = means(came, &self.identity, signature, passkey)?;
+                let given = Signature { key, at_ms, nonce, means };
+                Some(self.approvals.check_signature(&self.identity, caller, &request, &said, given).await?)
             }
         };
         let context = self.came(caller, signed.is_some());
@@ -341,7 +351,7 @@ impl ApprovalsApi {
 
     /// How the caller's vote comes in.
     fn came(&self, caller: &Caller, signed: bool) -> Context {
-        let enrolled = self.approvals.is_enrolled(&caller.person.id.to_string());
+        let enrolled = self.approvals.is_enrolled(&self.identity, &caller.person.id.to_string());
         Context { vote: Some(Came { enrolled, signed }), ..caller.context() }
     }
 
@@ -433,6 +443,21 @@ fn voted_out(vote: &Vote) -> VoteOut {
         at: at(vote.at),
         stands_for: vote.stands_for.as_ref().map(|other| other.name.clone()),
         signed_with: vote.signed.as_ref().map(|signed| signed.key.clone()),
+        signed_by: vote.signed.as_ref().map(|signed| signed.algorithm.as_str().to_owned()),
+    }
+}
+
+/// What a signature is made with: one of both.
+fn means(
+    came: &poem::Request,
+    identity: &Identity,
+    signature: Option<String>,
+    passkey: Option<PasskeyProof>,
+) -> Result<Means, Problem> {
+    match (signature, passkey) {
+        (Some(signature), None) => Ok(Means::Key(signature)),
+        (None, Some(passkey)) => Ok(Means::Passkey(Box::new(passkey.read()?), place(came, identity))),
+        _ => Err(Problem::new("invalid", "a signature is given as `signature` or as `passkey`, one of both")),
     }
 }
 
@@ -451,9 +476,11 @@ impl From<ApprovalFault> for Problem {
             ApprovalFault::LongReason | ApprovalFault::Invalid(_) => Problem::new("invalid", detail),
             ApprovalFault::NotVoted => Problem::new("conflict", detail),
             ApprovalFault::ReasonRequired => Problem::new("reason-required", detail).help("give `reason`"),
-            ApprovalFault::BadSignature(_) | ApprovalFault::Signature(_) | ApprovalFault::Unvouched => {
-                Problem::new("vote-signature", detail)
-            }
+            ApprovalFault::BadSignature(_)
+            | ApprovalFault::Signature(_)
+            | ApprovalFault::Passkey(_)
+            | ApprovalFault::Unvouched => Problem::new("vote-signature", detail),
+            ApprovalFault::Identity(fault) => (*fault).into(),
             ApprovalFault::NoDelegation(_)
             | ApprovalFault::NoKey(_)
             | ApprovalFault::NoGrant(_)

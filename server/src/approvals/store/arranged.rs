@@ -1,13 +1,11 @@
-//! The SQL of what people arrange around votes: comments, delegations, and keys that votes are signed with.
+//! The SQL of what people arrange around votes: comments and delegations.
 
-use legator_engine::vote::Algorithm;
-use legator_protocol::{ApprovalId, DelegationId, VoteKeyId};
+use legator_protocol::{ApprovalId, DelegationId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::approvals::comment::Comment;
 use crate::approvals::delegation::Delegation;
-use crate::approvals::signing::VoteKey;
 use crate::db::{Db, DbFault};
 
 pub async fn comments(db: &Db, id: ApprovalId) -> Result<Vec<Comment>, DbFault> {
@@ -91,34 +89,6 @@ pub async fn end_delegation(connection: &mut SqliteConnection, id: DelegationId,
     Ok(())
 }
 
-pub async fn keys(db: &Db) -> Result<Vec<VoteKey>, DbFault> {
-    let rows = sqlx::query(
-        "SELECT id, person, name, algorithm, public_key, created_at, revoked_at FROM approvals_key ORDER BY id",
-    );
-    rows.fetch_all(db.reads()).await?.iter().map(key).collect()
-}
-
-pub async fn insert_key(connection: &mut SqliteConnection, key: &VoteKey) -> Result<(), DbFault> {
-    sqlx::query(
-        "INSERT INTO approvals_key (id, person, name, algorithm, public_key, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-    )
-    .bind(key.id.to_string())
-    .bind(&key.person)
-    .bind(&key.name)
-    .bind(key.algorithm.as_str())
-    .bind(&key.public_key)
-    .bind(key.created_at)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-pub async fn revoke_key(connection: &mut SqliteConnection, id: VoteKeyId, at: i64) -> Result<(), DbFault> {
-    let update = sqlx::query("UPDATE approvals_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL");
-    update.bind(at).bind(id.to_string()).execute(connection).await?;
-    Ok(())
-}
-
 fn delegation(row: &SqliteRow) -> Result<Delegation, DbFault> {
     Ok(Delegation {
         id: DbFault::column("approvals_delegation.id", row.try_get::<&str, _>(0)?.parse())?,
@@ -131,20 +101,5 @@ fn delegation(row: &SqliteRow) -> Result<Delegation, DbFault> {
         since: row.try_get(7)?,
         until: row.try_get(8)?,
         ended_at: row.try_get(9)?,
-    })
-}
-
-fn key(row: &SqliteRow) -> Result<VoteKey, DbFault> {
-    Ok(VoteKey {
-        id: DbFault::column("approvals_key.id", row.try_get::<&str, _>(0)?.parse())?,
-        person: row.try_get(1)?,
-        name: row.try_get(2)?,
-        algorithm: DbFault::column(
-            "approvals_key.algorithm",
-            Algorithm::read(row.try_get(3)?).ok_or("unknown algorithm"),
-        )?,
-        public_key: row.try_get(4)?,
-        created_at: row.try_get(5)?,
-        revoked_at: row.try_get(6)?,
     })
 }

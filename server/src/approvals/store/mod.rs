@@ -1,9 +1,10 @@
 //! The SQL of `approvals_*`: requests here, votes in `votes.rs`, what people arrange in `arranged.rs`, what was agreed to
-//! ahead in `grants.rs`, broken glass in `glass.rs`.
+//! ahead in `grants.rs`, broken glass in `glass.rs`, keys that votes are signed with in `keys.rs`.
 
 pub mod arranged;
 pub mod glass;
 pub mod grants;
+pub mod keys;
 pub mod votes;
 
 use std::collections::BTreeMap;

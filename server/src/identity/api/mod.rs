@@ -2,6 +2,7 @@
 
 pub mod asked;
 pub mod devices;
+pub mod logout;
 pub mod passkeys;
 pub mod providers;
 pub mod rights;

@@ -1,7 +1,7 @@
 //! One's own passkeys, signing in with one, and showing a second factor later.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
 use chrono::{DateTime, Utc};
 use poem::Request;
 use poem_openapi::param::Path;
@@ -22,6 +22,8 @@ use crate::vault::Secret;
 pub struct PasskeyOut {
     id: String,
     name: String,
+    /// What checks its signatures: the COSE key in base 64.
+    public_key: String,
     created_at: DateTime<Utc>,
     #[oai(skip_serializing_if_is_none)]
     last_used_at: Option<DateTime<Utc>>,
@@ -198,7 +200,7 @@ pub(super) fn factor(
 }
 
 impl PasskeyProof {
-    fn read(self) -> Result<Proof, Problem> {
+    pub fn read(self) -> Result<Proof, Problem> {
         Ok(Proof {
             id: bytes("id", &self.id)?,
             client_data: bytes("client_data", &self.client_data)?,
@@ -217,6 +219,7 @@ impl From<&Passkey> for PasskeyOut {
         Self {
             id: passkey.word(),
             name: passkey.name.clone(),
+            public_key: STANDARD.encode(passkey.public()),
             created_at: at(passkey.created_at),
             last_used_at: passkey.last_used_at.map(at),
         }

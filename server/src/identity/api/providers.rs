@@ -42,6 +42,10 @@ pub struct ProviderOut {
     /// A claim's value to a group; `*` takes every value as it is.
     groups: BTreeMap<String, String>,
     default_roles: Vec<String>,
+    /// A claim's value to grants: what of them the caller governs.
+    grants: BTreeMap<String, Vec<String>>,
+    /// What somebody has besides to whom the values give no tenant and no organization.
+    default_grants: Vec<String>,
     makes_people: bool,
     mfa_values: Vec<String>,
     #[oai(skip_serializing_if_is_none)]
@@ -75,6 +79,13 @@ pub struct ProviderIn {
     /// What everybody from there has.
     #[oai(default)]
     default_roles: Vec<String>,
+    /// A claim's value to grants (`tenant:…`, `org:…`, `scope:…`), within what the caller governs. They are given and taken
+    /// back at every sign-in.
+    #[oai(default)]
+    grants: BTreeMap<String, Vec<String>>,
+    /// What somebody has besides to whom the values give no tenant and no organization. `tenant:-` is nobody's tenant.
+    #[oai(default)]
+    default_grants: Vec<String>,
     /// Whether somebody new is made at their first sign-in; yes, if absent.
     makes_people: Option<bool>,
     /// Values of `amr` or `acr` that tell of a second factor; `mfa`, if absent.
@@ -113,6 +124,7 @@ pub struct ConnectionOut {
     /// What the provider gave at the last sign-in.
     roles: Vec<String>,
     groups: Vec<String>,
+    grants: Vec<String>,
     connected_at: DateTime<Utc>,
     #[oai(skip_serializing_if_is_none)]
     last_used_at: Option<DateTime<Utc>>,
@@ -200,7 +212,7 @@ impl ProvidersApi {
     #[oai(path = "/auth/providers", method = "get", operation_id = "list_providers")]
     async fn list(&self, caller: Authenticated) -> Result<Json<ProviderList>, Problem> {
         let permit = self.0.permit::<ManageProviders>(&caller.0, Resource::control_plane()).await?;
-        let providers = self.0.providers(&permit).iter().map(|provider| provider.as_ref().into()).collect();
+        let providers = self.0.providers(&permit).iter().map(ProviderOut::from).collect();
         Ok(Json(ProviderList { providers }))
     }
 
@@ -304,6 +316,8 @@ impl ProviderIn {
             roles: self.roles,
             groups: self.groups,
             default_roles: BTreeSet::from_iter(self.default_roles),
+            grants: self.grants.into_iter().map(|(value, grants)| (value, BTreeSet::from_iter(grants))).collect(),
+            default_grants: BTreeSet::from_iter(self.default_grants),
             makes_people: self.makes_people.unwrap_or(usual.makes_people),
             mfa_values: self.mfa_values.map_or(usual.mfa_values, BTreeSet::from_iter),
             acr_values: self.acr_values,
@@ -331,6 +345,8 @@ impl From<&Provider> for ProviderOut {
             roles: settings.roles,
             groups: settings.groups,
             default_roles: Vec::from_iter(settings.default_roles),
+            grants: settings.grants.into_iter().map(|(value, grants)| (value, Vec::from_iter(grants))).collect(),
+            default_grants: Vec::from_iter(settings.default_grants),
             makes_people: settings.makes_people,
             mfa_values: Vec::from_iter(settings.mfa_values),
             acr_values: settings.acr_values,
@@ -345,6 +361,7 @@ impl Connections {
             subject: one.subject,
             roles: Vec::from_iter(one.roles),
             groups: Vec::from_iter(one.groups),
+            grants: Vec::from_iter(one.grants),
             connected_at: at(one.linked_at),
             last_used_at: one.last_at.map(at),
         };

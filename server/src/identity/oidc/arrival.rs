@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use legator_protocol::{SessionId, UserId};
 
+use super::logout::{self, Came};
 use super::provider::Provider;
 use super::token::Claims;
 use super::{OutsideFault, store};
 use crate::audit::Draft;
 use crate::identity::directory::Directory;
-use crate::identity::{Identity, IdentityFault, Kind, Opened, Person, Session, Visitor, name, people};
+use crate::identity::{Identity, IdentityFault, Kind, Opened, Person, Session, Visitor, grant, name, people};
 
 /// Who somebody is at a provider.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub struct Outside {
     /// What the provider gave last time, so that it can take it back.
     pub roles: BTreeSet<String>,
     pub groups: BTreeSet<String>,
+    pub grants: BTreeSet<String>,
     pub linked_at: i64,
     pub last_at: Option<i64>,
 }
@@ -45,6 +47,7 @@ impl Identity {
         let known = store::outside(&self.0.db, &settings.issuer, &claims.subject).await.map_err(IdentityFault::Read)?;
         let directory = self.0.directory.load_full();
         let (mut roles, groups) = settings.given(&claims.all);
+        let grants = settings.granted(&claims.all);
         // A role that no policy speaks of gives nothing, and would be a surprise on the day when one does.
         let spoken_of = self.roles_of_policies();
         roles.retain(|role| spoken_of.contains(role));
@@ -62,6 +65,7 @@ impl Identity {
                     person: person.id,
                     roles: BTreeSet::new(),
                     groups: BTreeSet::new(),
+                    grants: BTreeSet::new(),
                     linked_at: at,
                     last_at: None,
                 };
@@ -75,11 +79,15 @@ impl Identity {
         let mut after = Person { last_sign_in_at: Some(at), ..before.clone() };
         after.roles = turned(&before.roles, &link.roles, &roles);
         after.groups = turned(&before.groups, &link.groups, &groups);
+        after.grants = grant::turned(&before.grants, &link.grants, &grants);
         if self.refuse_lockout(&directory, &directory.with_person(Arc::new(after.clone()))).is_err() {
             // The provider does not take away the last person who could undo it.
             after.roles.extend(before.roles.iter().cloned());
             after.groups.extend(before.groups.iter().cloned());
+            after.grants.extend(before.grants.iter().cloned());
         }
+        // What is written down of them is written down where they are now.
+        after.reach = grant::reach(&after.grants, &directory.tenants);
         let mfa = settings.second_factor(&claims.all);
         let (text, session) = Session::mint(&self.0.clock, after.id, mfa, &from, self.0.limits);
         let session = Arc::new(session);
@@ -89,13 +97,13 @@ impl Identity {
         let mut drafts = Vec::new();
         let about = |person: &Person| {
             serde_json::json!({ "name": person.name, "roles": person.roles, "groups": person.groups,
-                                "provider": provider.id, "subject": claims.subject })
+                                "grants": person.grants, "provider": provider.id, "subject": claims.subject })
         };
         if added {
             drafts.push(
                 Draft::new("person.added", actor, after.id.to_string()).tenant(&after.home()).body(about(&after)),
             );
-        } else if (&before.roles, &before.groups) != (&after.roles, &after.groups) {
+        } else if (&before.roles, &before.groups, &before.grants) != (&after.roles, &after.groups, &after.grants) {
             drafts.push(
                 Draft::new("person.changed", actor, after.id.to_string()).tenant(&after.home()).body(about(&after)),
             );
@@ -105,10 +113,17 @@ impl Identity {
             "person": after.id, "by": "provider", "provider": provider.id, "mfa": mfa,
             "address": session.address, "agent": session.agent,
         })));
-        let link = Outside { roles, groups, last_at: Some(at), ..link };
+        let link = Outside { roles, groups, grants, last_at: Some(at), ..link };
         let sealed = self.0.vault.seal(&self.0.clock, &id_token_label(session.id), id_token.as_bytes());
         let sealed = sealed.map_err(IdentityFault::Vault)?;
-        let (row, gone, person, word) = (Arc::clone(&session), ended.clone(), after.clone(), provider.id.clone());
+        let came = Came {
+            provider: provider.id.clone(),
+            issuer: settings.issuer.clone(),
+            subject: claims.subject.clone(),
+            sid: logout::sid(&claims.all),
+            id_token: sealed,
+        };
+        let (row, gone, person) = (Arc::clone(&session), ended.clone(), after.clone());
         self.0
             .ledger
             .attempt(at, move |batch| {
@@ -123,7 +138,7 @@ impl Identity {
                     }
                     crate::identity::store::end_sessions(connection, &gone).await?;
                     crate::identity::store::insert_session(connection, &row).await?;
-                    store::put_session(connection, row.id, &word, &sealed).await?;
+                    store::put_session(connection, row.id, &came).await?;
                     for draft in drafts {
                         batch.entry(draft)?;
                     }
@@ -181,6 +196,7 @@ impl Identity {
             person: person.id,
             roles: BTreeSet::new(),
             groups: BTreeSet::new(),
+            grants: BTreeSet::new(),
             linked_at: at,
             last_at: None,
         };

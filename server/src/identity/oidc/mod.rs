@@ -5,6 +5,7 @@ pub mod arrival;
 mod discovery;
 mod fetch;
 mod keys;
+pub mod logout;
 mod options;
 mod pending;
 pub mod provider;
@@ -317,11 +318,11 @@ impl Identity {
 
     /// Where a browser signs out at the provider that a session came by, where the provider offers it.
     pub async fn leave_address(&self, session: SessionId) -> Result<Option<String>, IdentityFault> {
-        let Some((word, sealed)) = store::session(&self.0.db, session).await? else { return Ok(None) };
-        let Ok(provider) = self.provider(&word) else { return Ok(None) };
+        let Some(came) = store::session(&self.0.db, session).await? else { return Ok(None) };
+        let Ok(provider) = self.provider(&came.provider) else { return Ok(None) };
         let Ok(found) = self.0.providers.discovery.find(&provider, self.0.clock.now()).await else { return Ok(None) };
         let Some(address) = &found.description.end_session_endpoint else { return Ok(None) };
-        let token = self.0.vault.unseal(&id_token_label(session), &sealed)?;
+        let token = self.0.vault.unseal(&id_token_label(session), &came.id_token)?;
         let token = String::from_utf8_lossy(&token);
         let hint = [("id_token_hint", token.as_ref()), ("client_id", &provider.settings.client_id)];
         let back = provider.settings.signed_out_url.as_deref().map(|url| ("post_logout_redirect_uri", url));

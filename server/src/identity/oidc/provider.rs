@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::token;
-use crate::identity::name;
+use crate::identity::{grant, name};
 use crate::vault::Secret;
 
 const LONGEST_ADDRESS: usize = 1024;
@@ -51,6 +51,12 @@ pub struct Settings {
     /// What everybody from there has.
     #[serde(default)]
     pub default_roles: BTreeSet<String>,
+    /// A claim's value to grants.
+    #[serde(default)]
+    pub grants: BTreeMap<String, BTreeSet<String>>,
+    /// What somebody has besides to whom the values give no tenant and no organization.
+    #[serde(default)]
+    pub default_grants: BTreeSet<String>,
     /// Whether somebody new is made at their first sign-in.
     pub makes_people: bool,
     /// Values of `amr`, or of `acr`, that tell of a second factor.
@@ -74,6 +80,8 @@ impl Settings {
             roles: BTreeMap::new(),
             groups: BTreeMap::new(),
             default_roles: BTreeSet::new(),
+            grants: BTreeMap::new(),
+            default_grants: BTreeSet::new(),
             makes_people: true,
             mfa_values: BTreeSet::from(["mfa".to_owned()]),
             acr_values: None,
@@ -103,7 +111,8 @@ impl Settings {
         if !self.scopes.iter().any(|scope| scope == "openid") || !self.scopes.iter().all(scope) {
             return Err("`scopes` has to have `openid`, and only plain words".to_owned());
         }
-        let n_words = self.roles.len() + self.groups.len() + self.scopes.len() + self.mfa_values.len();
+        let n_grants = self.given_grants().map(BTreeSet::len).sum::<usize>();
+        let n_words = self.roles.len() + self.groups.len() + self.scopes.len() + self.mfa_values.len() + n_grants;
         if n_words > MOST_WORDS {
             return Err(format!("a provider maps at most {MOST_WORDS} values"));
         }
@@ -117,6 +126,10 @@ impl Settings {
             if group != EVERY {
                 name::check_word("group", group)?;
             }
+        }
+        self.given_grants().flatten().try_for_each(|grant| grant::check_form(grant))?;
+        if self.grants.contains_key(EVERY) {
+            return Err("give everybody else a grant with `default_grants`, not with `*`".to_owned());
         }
         if self.roles.contains_key(EVERY) {
             return Err("give everybody a role with `default_roles`, not with `*`".to_owned());
@@ -136,6 +149,22 @@ impl Settings {
             groups.extend(plain.filter(|value| !self.groups.contains_key(value)));
         }
         (roles, groups)
+    }
+
+    /// Grants that these claims give.
+    pub fn granted(&self, claims: &Map<String, Value>) -> BTreeSet<String> {
+        let values = token::words(claims, &self.groups_claim);
+        let mut given: BTreeSet<String> =
+            values.iter().filter_map(|value| self.grants.get(value)).flatten().cloned().collect();
+        if !grant::names_a_tenant(&given) {
+            given.extend(self.default_grants.iter().cloned());
+        }
+        given
+    }
+
+    /// Every set of grants that somebody could get by it.
+    pub fn given_grants(&self) -> impl Iterator<Item = &BTreeSet<String>> {
+        self.grants.values().chain(std::iter::once(&self.default_grants))
     }
 
     /// Whether these claims tell of a second factor.
@@ -243,6 +272,32 @@ mod tests {
         assert_eq!(groups, BTreeSet::from(wanted), "a group of that name is no role");
         let (roles, groups) = settings().given(claims.as_object().unwrap());
         assert!(roles.is_empty() && groups.is_empty());
+    }
+
+    #[test]
+    fn claims_give_the_grants_that_were_mapped_and_the_default_where_they_give_no_tenant() {
+        let set = |all: &[&str]| all.iter().map(|grant| (*grant).to_owned()).collect::<BTreeSet<_>>();
+        let mapped = Settings {
+            grants: BTreeMap::from([
+                ("idp-blue".to_owned(), set(&["tenant:blue", "scope:web"])),
+                ("idp-db".to_owned(), set(&["scope:db"])),
+            ]),
+            default_grants: set(&["tenant:guests"]),
+            ..settings()
+        };
+        assert_eq!(mapped.check(), Ok(()));
+        let granted = |groups: Value| mapped.granted(json!({ "groups": groups }).as_object().unwrap());
+        assert_eq!(granted(json!(["idp-blue", "tenant:red"])), set(&["tenant:blue", "scope:web"]));
+        assert_eq!(granted(json!(["idp-db"])), set(&["scope:db", "tenant:guests"]), "a scope is no tenant");
+        assert_eq!(granted(json!([])), set(&["tenant:guests"]));
+        assert!(settings().granted(json!({ "groups": ["idp-blue"] }).as_object().unwrap()).is_empty());
+        for bad in ["blue", "tenant:", "tenant:a b", "org:é", "role:administrator", ""] {
+            let with = |grants| Settings { grants, ..settings() };
+            assert!(with(BTreeMap::from([("x".to_owned(), set(&[bad]))])).check().is_err(), "{bad}");
+            assert!(Settings { default_grants: set(&[bad]), ..settings() }.check().is_err(), "{bad}");
+        }
+        let every = BTreeMap::from([("*".to_owned(), set(&["tenant:blue"]))]);
+        assert!(Settings { grants: every, ..settings() }.check().is_err());
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Describing providers: from the server's options at the start, and by administrators while it runs.
 //! Never: a secret that is shown again, or a provider of the options that the API changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::arrival::Outside;
 use super::provider::{Provider, Settings, check_id};
 use super::{OutsideFault, discovery, store};
 use crate::audit::Draft;
-use crate::identity::{Caller, Identity, IdentityFault, ManageProviders, ManageUsers, Permit, Person};
+use crate::identity::{Caller, Identity, IdentityFault, ManageProviders, ManageUsers, Permit, Person, grant};
+use crate::tenant::Reach;
 use crate::vault::Secret;
 
 /// How a provider answers now.
@@ -36,14 +37,39 @@ impl Identity {
         }
         for provider in fixed {
             check_id(&provider.id).and_then(|()| provider.settings.check()).map_err(IdentityFault::Invalid)?;
+            // What there is not reaches nothing; it may come yet, so it is no reason not to start.
+            if let Err(fault) = self.check_given(&provider.settings, &Reach::everything()) {
+                tracing::warn!(%fault, provider = %provider.id, "the provider's options give grants of what there is not");
+            }
             all.insert(provider.id.clone(), Arc::new(provider));
         }
         self.0.providers.all.store(Arc::new(all));
         Ok(())
     }
 
-    pub fn providers(&self, _: &Permit<ManageProviders>) -> Vec<Arc<Provider>> {
-        self.0.providers.all.load().values().cloned().collect()
+    /// All of them; of what they give, what the caller governs.
+    pub fn providers(&self, permit: &Permit<ManageProviders>) -> Vec<Provider> {
+        let (governed, tenants) = (self.governs(permit.caller()), &self.0.directory.load().tenants);
+        let known = |grant: &String| grant::check(&BTreeSet::from([grant.clone()]), tenants, &governed).is_ok();
+        let shown = |provider: &Arc<Provider>| {
+            let mut provider = Provider::clone(provider);
+            provider.settings.default_grants.retain(known);
+            provider.settings.grants.retain(|_, grants| grants.iter().all(known));
+            provider
+        };
+        self.0.providers.all.load().values().map(shown).collect()
+    }
+
+    /// A mapping gives nothing that whoever sets it could not give by hand, and nothing that there is not.
+    fn check_given(&self, settings: &Settings, governed: &Reach) -> Result<(), IdentityFault> {
+        let tenants = &self.0.directory.load().tenants;
+        for grants in settings.given_grants() {
+            grant::check(grants, tenants, governed)?;
+            if grant::names_a_tenant(grants) && !grant::reach(grants, tenants).is_within(governed) {
+                return Err(IdentityFault::Invalid("a mapping gives no more than you reach yourself".to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// Adds a provider, or describes one differently. Without a secret the old one stays, if there is one and it goes
@@ -60,6 +86,12 @@ impl Identity {
         let _changing = self.0.changing.lock().await;
         let before = self.0.providers.all.load().get(id).cloned();
         refuse_fixed(before.as_deref())?;
+        let governed = self.governs(permit.caller());
+        self.check_given(&settings, &governed)?;
+        if before.as_ref().is_some_and(|before| self.check_given(&before.settings, &governed).is_err()) {
+            let why = format!("`{id}` gives grants that you do not govern, so somebody who does has to change it");
+            return Err(IdentityFault::Conflict(why));
+        }
         let kept = before.as_ref().filter(|before| before.settings.issuer == settings.issuer);
         let secret = secret.or_else(|| kept.and_then(|before| before.secret.clone()));
         let sealed = match &secret {
@@ -165,12 +197,14 @@ impl Identity {
         let mut after = Person::clone(person);
         after.roles.retain(|role| !found.roles.contains(role));
         after.groups.retain(|group| !found.groups.contains(group));
+        after.grants = grant::turned(&after.grants, &found.grants, &BTreeSet::new());
+        after.reach = grant::reach(&after.grants, &directory.tenants);
         let next = directory.with_person(Arc::new(after.clone()));
         self.refuse_lockout(&directory, &next)?;
         let draft = Draft::new("person.disconnected", actor.to_owned(), person.id.to_string()).tenant(&person.home());
-        let draft = draft.body(
-            serde_json::json!({ "name": person.name, "issuer": issuer, "subject": subject, "roles": after.roles }),
-        );
+        let draft = draft
+            .body(serde_json::json!({ "name": person.name, "issuer": issuer, "subject": subject, "roles": after.roles,
+                                "grants": after.grants }));
         self.0
             .ledger
             .write(self.0.clock.now(), move |batch| {

@@ -58,6 +58,11 @@ pub enum TokenFault {
 
 /// Reads a token and takes nothing of it for granted.
 pub fn read(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Claims, TokenFault> {
+    check(signed(token, keys)?.1, expected)
+}
+
+/// The header and the claims of a token that the provider signed, whatever they say.
+pub fn signed(token: &str, keys: &KeySet) -> Result<(Map<String, Value>, Map<String, Value>), TokenFault> {
     let (header, claims, signature, message) = parts(token)?;
     let algorithm = header.get("alg").and_then(Value::as_str).and_then(Algorithm::read).ok_or(TokenFault::Algorithm)?;
     // An extension that has to be understood and is not, or a token within a token.
@@ -75,7 +80,19 @@ pub fn read(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Claim
     if !keys.signed(key, algorithm, message, &signature) {
         return Err(TokenFault::Signature);
     }
-    check(claims, expected)
+    Ok((header, claims))
+}
+
+/// The claims of a token that was found good when it came.
+pub fn claims(token: &str) -> Option<Map<String, Value>> {
+    parts(token).ok().map(|(_, claims, ..)| claims)
+}
+
+/// When a token was made, of one whose times are sound.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// In UTC seconds.
+    pub issued_at: Option<i64>,
 }
 
 type Parts<'t> = (Map<String, Value>, Map<String, Value>, Vec<u8>, &'t [u8]);
@@ -92,11 +109,23 @@ fn parts(token: &str) -> Result<Parts<'_>, TokenFault> {
 }
 
 fn check(claims: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, TokenFault> {
+    sound(&claims, expected.issuer, expected.client_id, expected.now)?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    if text("iss") != Some(expected.issuer) {
+    let same: bool = text("nonce").unwrap_or_default().as_bytes().ct_eq(expected.nonce.as_bytes()).into();
+    if !same || expected.nonce.is_empty() {
+        return Err(TokenFault::Nonce);
+    }
+    let subject = text("sub").filter(|sub| !sub.is_empty() && sub.len() <= LONGEST_SUBJECT);
+    let subject = subject.ok_or(TokenFault::Subject)?.to_owned();
+    Ok(Claims { subject, all: claims })
+}
+
+/// Whether a token is of this issuer, for this client alone or first, and of now.
+pub fn sound(claims: &Map<String, Value>, issuer: &str, client_id: &str, now: i64) -> Result<Times, TokenFault> {
+    if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
         return Err(TokenFault::Issuer);
     }
-    let ours = |one: &Value| one.as_str() == Some(expected.client_id);
+    let ours = |one: &Value| one.as_str() == Some(client_id);
     let alone = match claims.get("aud") {
         Some(one @ Value::String(_)) if ours(one) => true,
         Some(Value::Array(all)) if all.iter().any(ours) => all.len() == 1,
@@ -107,7 +136,7 @@ fn check(claims: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, 
         None if !alone => return Err(TokenFault::Audience),
         _ => {}
     }
-    let now_s = expected.now.div_euclid(1000);
+    let now_s = now.div_euclid(1000);
     let moment = |name: &str| match claims.get(name) {
         None => Ok(None),
         Some(at) => seconds(at).map(Some).ok_or(TokenFault::Malformed),
@@ -120,13 +149,7 @@ fn check(claims: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, 
             return Err(TokenFault::Early);
         }
     }
-    let same: bool = text("nonce").unwrap_or_default().as_bytes().ct_eq(expected.nonce.as_bytes()).into();
-    if !same || expected.nonce.is_empty() {
-        return Err(TokenFault::Nonce);
-    }
-    let subject = text("sub").filter(|sub| !sub.is_empty() && sub.len() <= LONGEST_SUBJECT);
-    let subject = subject.ok_or(TokenFault::Subject)?.to_owned();
-    Ok(Claims { subject, all: claims })
+    Ok(Times { issued_at: moment("iat")? })
 }
 
 /// Some providers write seconds with a fraction.

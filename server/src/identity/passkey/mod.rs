@@ -1,18 +1,20 @@
 //! Passkeys: made by somebody who is signed in, shown instead of a password, or beside it.
 //! Never: a challenge that counts twice; a way past the provider that vouches for somebody.
 
-pub mod cbor;
-pub mod proof;
 pub mod store;
+mod vote;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+pub use legator_engine::webauthn::{cbor, proof};
 use legator_protocol::UserId;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
+
+pub use self::vote::SignRefusal;
 
 use self::proof::{Place, Proof, ProofFault};
 use super::directory::Credentials;
@@ -193,7 +195,7 @@ impl Identity {
         };
         let shown = match self.prove_passkey(&credentials, &proof, place) {
             Ok(shown) => shown,
-            Err(fault) => return Err(self.refuse(Some(&person), from, fault.why()).await),
+            Err(fault) => return Err(self.refuse(Some(&person), from, why(fault)).await),
         };
         if !shown.1 {
             return Err(self.refuse(Some(&person), from, "passkey without a finger or a PIN").await);
@@ -235,17 +237,15 @@ impl Identity {
     }
 }
 
-impl ProofFault {
-    /// For the log.
-    pub(super) const fn why(self) -> &'static str {
-        match self {
-            Self::Malformed => "passkey unreadable",
-            Self::Challenge => "passkey challenge",
-            Self::Place => "passkey of another site",
-            Self::Absent => "passkey without a touch",
-            Self::Kind => "passkey kind",
-            Self::Signature => "passkey signature",
-            Self::Copy => "passkey counter went back",
-        }
+/// Why a proof is refused, for the log.
+pub(super) const fn why(fault: ProofFault) -> &'static str {
+    match fault {
+        ProofFault::Malformed => "passkey unreadable",
+        ProofFault::Challenge => "passkey challenge",
+        ProofFault::Place => "passkey of another site",
+        ProofFault::Absent => "passkey without a touch",
+        ProofFault::Kind => "passkey kind",
+        ProofFault::Signature => "passkey signature",
+        ProofFault::Copy => "passkey counter went back",
     }
 }

@@ -2,6 +2,7 @@
 
 mod glass;
 mod grants;
+mod passkeys;
 mod signing;
 mod talk;
 

@@ -169,7 +169,6 @@ async fn a_further_key_is_vouched_for_by_the_first_and_every_key_signs_for_itsel
     let path = "/api/v1/approvals/keys";
     let first = enroll(&ben, 7).await;
     let second = SigningKey::from_bytes(&[9; 32]);
-    ben.post(path, wish(&ben, &second)).await.problem("vote-signature");
     let mut forged = wish(&ben, &second);
     forged["vouched"] = sign(&second, &enrollment(&ben.id, &public(&second))).into();
     ben.post(path, forged).await.problem("vote-signature");
@@ -177,6 +176,27 @@ async fn a_further_key_is_vouched_for_by_the_first_and_every_key_signs_for_itsel
     vouched["vouched"] = sign(&first.secret, &enrollment(&ben.id, &public(&second))).into();
     ben.post(path, vouched.clone()).await.is(201);
     ben.post(path, vouched).await.problem("invalid");
+    // Without a voucher it waits, and nobody else sees it.
+    let third = SigningKey::from_bytes(&[13; 32]);
+    let waits = ben.post(path, wish(&ben, &third)).await.is(201);
+    assert_eq!(waits["waits"], true);
+    let vouch = format!("{path}/{}/vouch", text(&waits, "id"));
+    let by = |secret: &SigningKey| json!({ "signature": sign(secret, &enrollment(&ben.id, &public(&third))) });
+    ben.post(&vouch, by(&third)).await.problem("vote-signature");
+    ben.post(&vouch, json!({})).await.problem("invalid");
+    cleo.post(&vouch, by(&first.secret)).await.problem("not-found");
+    world.restart().await;
+    assert_eq!(vera.get(path).await.is(200)["keys"].as_array().unwrap().len(), 2);
+    assert_eq!(ben.get(path).await.is(200)["keys"].as_array().unwrap().len(), 3);
+    assert_eq!(ben.post(&vouch, by(&first.secret)).await.is(200)["waits"], false);
+    ben.post(&vouch, by(&first.secret)).await.problem("not-found");
+    let entry = world.entry("vote-key.enrolled", |entry| entry["subject"] == waits["id"]).await;
+    assert_eq!(entry["body"]["vouched_by"], first.id.as_str());
+    ben.delete(&format!("{path}/{}", text(&waits, "id"))).await.is(204);
+    for seed in 20..25 {
+        ben.post(path, wish(&ben, &SigningKey::from_bytes(&[seed; 32]))).await.is(201);
+    }
+    ben.post(path, wish(&ben, &SigningKey::from_bytes(&[25; 32]))).await.problem("invalid");
     // Another's key, or one that is nobody's to give.
     cleo.post(path, wish(&ben, &SigningKey::from_bytes(&[10; 32]))).await.problem("vote-signature");
     cleo.post(path, wish(&cleo, &first.secret)).await.problem("invalid");

@@ -123,6 +123,7 @@ export function apply(events: LiveEvent[], into: QueryClient = client) {
     const family = event.topic.split('.')[0];
     if (event.topic === 'resync') { void into.invalidateQueries(); return; }
     if (family === 'approval' || family === 'breakglass' || family === 'grant' || family === 'votes') stale.add('approvals');
+    if (family === 'vote-key') { stale.add('vote-keys'); stale.add('approvals'); }
     if (family === 'command') { stale.add('commands'); stale.add('approvals'); }
     if (family === 'bundle') { stale.add('roles'); stale.add('policies'); stale.add('bundles'); stale.add('version'); stale.add('health'); }
     if (family === 'replay') stale.add('replays');

@@ -26,7 +26,7 @@ function Votes({ request }: { request: Approval }) {
       {request.votes.map((vote) => (
         <li key={vote.person} className="flex gap-2.5">
           <Glyph tone={vote.choice === 'approve' ? 'ok' : 'bad'} className="mt-1" />
-          <div className="min-w-0"><p><span className="font-medium">{vote.name}</span> {vote.choice === 'approve' ? 'approved' : 'denied'}{vote.stands_for && ` in the place of ${vote.stands_for}`}{vote.signed_with && ', signed'} <span className="text-text2"><Time at={vote.at} /></span></p>
+          <div className="min-w-0"><p><span className="font-medium">{vote.name}</span> {vote.choice === 'approve' ? 'approved' : 'denied'}{vote.stands_for && ` in the place of ${vote.stands_for}`}{vote.signed_with && `, signed with ${vote.signed_by === 'webauthn' ? 'a passkey' : 'a key'}`} <span className="text-text2"><Time at={vote.at} /></span></p>
             {vote.reason ? <p className="break-words text-text2"><Told>{vote.reason}</Told></p> : <p className="text-text3">No reason given</p>}</div>
         </li>
       ))}

@@ -16,7 +16,6 @@ import { Connections, Passkeys } from './Passkeys';
 import { Qr } from './Qr';
 import { MayDo } from './forms';
 import { useMay } from './session';
-import { VoteKeys } from './VoteKeys';
 import { reachInWords } from './words';
 
 function Password() {
@@ -131,7 +130,6 @@ export default function Account() {
       <Section id="second" title="Second factor"><SecondFactor /></Section>
       <Section id="passkeys" title="Passkeys"><Passkeys /></Section>
       {offers.length > 0 && <Section id="connections" title="Other ways in"><Connections offers={offers} /></Section>}
-      {may('viewApprovals') && <Section id="vote-keys" title="Keys that sign your votes"><VoteKeys mine /></Section>}
       <Section id="password" title="Password"><Password /></Section>
       <Section id="sessions" title="Where you are signed in"><Sessions /></Section>
     </Page>

@@ -14,7 +14,7 @@ import { Time, useNow } from '../kit/time';
 import { toast } from '../kit/toasts';
 import { ActionBoxes, ShownOnce } from './forms';
 import { inWords } from './words';
-import { VoteKeys } from './VoteKeys';
+import { AllVoteKeys } from './AllVoteKeys';
 
 const again = () => void client.invalidateQueries({ queryKey: ['keys'] });
 const DAY = 86_400_000;
@@ -128,7 +128,7 @@ export default function Keys() {
           return shown.length === 0 ? <Empty title="No program has a key">Make one for a program that calls the API, or for the command line.</Empty> : <KeyRows keys={shown} people={users.data?.users ?? []} />;
         }}</Loaded>
       </Section>
-      <Section id="vote-keys" title="Keys that sign votes" aside="What checks them is public"><VoteKeys mine={false} /></Section>
+      <Section id="vote-keys" title="Keys that sign votes" aside="What checks them is public"><AllVoteKeys /></Section>
       <Modal open={making} onOpenChange={setMaking} title="Make a key" description="For a program that calls the API, or for the command line.">{making && <MakeKey people={people} onDone={() => setMaking(false)} />}</Modal>
     </Page>
   );

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { ask } from '../api/client';
 import { failureOf } from '../api/failure';
-import { client } from '../api/queries';
+import { client, q } from '../api/queries';
 import { Button, buttonClass, Field } from '../kit/controls';
 import { Modal, Table } from '../kit/panes';
 import { Loaded, Refusal } from '../kit/states';
@@ -11,12 +11,13 @@ import { Time } from '../kit/time';
 import { toast } from '../kit/toasts';
 import { Codes } from './Codes';
 import { hasPasskeys, make, wavedAway } from './passkey';
+import { ForVotes, VoteKeys } from './VoteKeys';
 
-type Passkey = { id: string; name: string; created_at: string; last_used_at?: string };
-type Connection = { issuer: string; subject: string; roles: string[]; groups: string[]; connected_at: string; last_used_at?: string };
+type Passkey = { id: string; name: string; public_key: string; created_at: string; last_used_at?: string };
+type Connection = { issuer: string; subject: string; roles: string[]; groups: string[]; grants: string[]; connected_at: string; last_used_at?: string };
 type Offer = { id: string; name: string };
 
-const again = () => { for (const key of ['passkeys', 'totp', 'me', 'sessions']) void client.invalidateQueries({ queryKey: [key] }); };
+const again = () => { for (const key of ['passkeys', 'totp', 'me', 'sessions', 'vote-keys']) void client.invalidateQueries({ queryKey: [key] }); };
 
 function Adding({ onDone }: { onDone: () => void }) {
   const [name, setName] = useState('');
@@ -46,6 +47,9 @@ function Adding({ onDone }: { onDone: () => void }) {
 export function Passkeys() {
   const passkeys = useQuery({ queryKey: ['passkeys'], queryFn: () => ask<{ passkeys: Passkey[] }>('GET', '/api/v1/auth/passkeys') });
   const [open, setOpen] = useState(false);
+  const me = useQuery(q.me());
+  // Who has no votes has no keys for them.
+  const votes = me.data?.permissions.includes('enrollVoteKey') ?? false;
   const done = () => { setOpen(false); again(); };
   const remove = async (one: Passkey) => {
     try { await ask('DELETE', `/api/v1/auth/passkeys/${encodeURIComponent(one.id)}`); toast(`The passkey ${one.name} is taken away`); } catch (cause) { toast(failureOf(cause).said.detail); }
@@ -55,9 +59,10 @@ export function Passkeys() {
     <Loaded query={passkeys} what="your passkeys" rows={1}>
       {(page) => (
         <>
-          {page.passkeys.length > 0 && <Table caption="Passkeys" head={['Name', 'Since', 'Last used', '']} keys={page.passkeys.map((one) => one.id)}
-            rows={page.passkeys.map((one): ReactNode[] => [one.name, <Time key="c" at={one.created_at} />, one.last_used_at ? <Time key="l" at={one.last_used_at} /> : 'never', <Button key="x" size="s" look="bad" aria-label={`Take ${one.name} away`} onClick={() => void remove(one)}>Take it away</Button>])} />}
+          {page.passkeys.length > 0 && <Table caption="Passkeys" head={['Name', 'Since', 'Last used', ...(votes ? ['Votes'] : []), '']} keys={page.passkeys.map((one) => one.id)}
+            rows={page.passkeys.map((one): ReactNode[] => [one.name, <Time key="c" at={one.created_at} />, one.last_used_at ? <Time key="l" at={one.last_used_at} /> : 'never', ...(votes && me.data ? [<ForVotes key="v" passkey={one} person={me.data.id} />] : []), <Button key="x" size="s" look="bad" aria-label={`Take ${one.name} away`} onClick={() => void remove(one)}>Take it away</Button>])} />}
           {hasPasskeys() ? <Button className="mt-3" onClick={() => setOpen(true)}>Add a passkey</Button> : <p className="text-text2">This browser makes no passkeys here. They need HTTPS, or localhost.</p>}
+          {votes && me.data && <VoteKeys person={me.data.id} />}
           <Modal open={open} onOpenChange={(next) => { if (!next) done(); }} title="Passkey">{open && <Adding onDone={done} />}</Modal>
         </>
       )}
@@ -76,7 +81,7 @@ export function Connections({ offers }: { offers: Offer[] }) {
       {(page) => (
         <>
           {page.connections.length > 0 && <Table caption="Connections" head={['Provider', 'You there', 'Gives', 'Last used', '']} keys={page.connections.map((one) => `${one.issuer} ${one.subject}`)}
-            rows={page.connections.map((one): ReactNode[] => [<code key="i" className="break-all">{one.issuer}</code>, <code key="s" className="break-all">{one.subject}</code>, [...one.roles, ...one.groups].join(', ') || 'nothing', one.last_used_at ? <Time key="l" at={one.last_used_at} /> : 'never', <Button key="x" size="s" look="bad" onClick={() => void cut(one)}>Disconnect</Button>])} />}
+            rows={page.connections.map((one): ReactNode[] => [<code key="i" className="break-all">{one.issuer}</code>, <code key="s" className="break-all">{one.subject}</code>, [...one.roles, ...one.groups, ...one.grants].join(', ') || 'nothing', one.last_used_at ? <Time key="l" at={one.last_used_at} /> : 'never', <Button key="x" size="s" look="bad" onClick={() => void cut(one)}>Disconnect</Button>])} />}
           <div className="mt-3 flex flex-wrap gap-2">
             {offers.map((offer) => <a key={offer.id} className={buttonClass()} href={`/api/v1/auth/oidc/${encodeURIComponent(offer.id)}/start?connect=true&next=/account`}>Connect with {offer.name}</a>)}
           </div>

@@ -44,5 +44,17 @@ export async function show(): Promise<Proof> {
   return { id: words(shown.rawId), client_data: words(answer.clientDataJSON), authenticator_data: words(answer.authenticatorData), signature: words(answer.signature) };
 }
 
+/** Has one of these passkeys sign a text: what it is asked with is the text's own hash. */
+export async function sign(text: string, ids: string[], stop?: AbortSignal): Promise<Proof> {
+  const challenge = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  const shown = await navigator.credentials.get({
+    // A little less than the server waits, so that what comes late does not come too late.
+    publicKey: { challenge, timeout: 240_000, userVerification: 'required', allowCredentials: ids.map((id) => ({ id: bytes(id), type: 'public-key' as const })) },
+    ...(stop ? { signal: stop } : {}),
+  }) as PublicKeyCredential;
+  const answer = shown.response as AuthenticatorAssertionResponse;
+  return { id: words(shown.rawId), client_data: words(answer.clientDataJSON), authenticator_data: words(answer.authenticatorData), signature: words(answer.signature) };
+}
+
 /** Whether somebody waved the browser's dialog away, which is no fault. */
 export const wavedAway = (cause: unknown) => cause instanceof DOMException && (cause.name === 'NotAllowedError' || cause.name === 'AbortError');

@@ -24,7 +24,9 @@ export function sentence(entry: Entry): { text: string; tone: Tone } {
     }
     case 'approval.voted': {
       const choice = word(body?.choice) || word(body?.decision);
-      return { text: `${by} ${choice === 'deny' ? 'denied' : choice === 'approve' ? 'approved' : 'voted on'} a request${line ? `: “${line}”` : ''}`, tone: choice === 'deny' ? 'bad' : 'ok' };
+      const how = (body?.signed as { algorithm?: string } | null | undefined)?.algorithm;
+      const signed = how === undefined ? '' : `, signed with ${how === 'webauthn' ? 'a passkey' : 'a key'}`;
+      return { text: `${by} ${choice === 'deny' ? 'denied' : choice === 'approve' ? 'approved' : 'voted on'} a request${line ? `: “${line}”` : ''}${signed}`, tone: choice === 'deny' ? 'bad' : 'ok' };
     }
     case 'command.started': return { text: `a command began to run on ${on}`, tone: 'act' };
     case 'command.settled': {

@@ -29,6 +29,18 @@ pub struct Place {
     pub origin: String,
 }
 
+impl Place {
+    /// The place of an origin: passkeys are for its host.
+    pub fn of_origin(origin: &str) -> Self {
+        let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+        let rp_id = match authority.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => authority.split(':').next().unwrap_or_default(),
+        };
+        Self { rp_id: rp_id.to_owned(), origin: origin.to_owned() }
+    }
+}
+
 /// A key that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
@@ -87,6 +99,13 @@ struct ClientData {
 pub fn challenge_of(client_data: &[u8]) -> Option<Vec<u8>> {
     let said: ClientData = serde_json::from_slice(client_data.get(..client_data.len().min(LONGEST))?).ok()?;
     BASE64.decode(said.challenge).ok()
+}
+
+/// The place that a browser says a ceremony was at: its origin, and the host of it. Whether it is the right one is for
+/// whoever asks to know; that the authenticator was asked for the same host is checked with the proof.
+pub fn place_of(client_data: &[u8]) -> Option<Place> {
+    let said: ClientData = serde_json::from_slice(client_data.get(..client_data.len().min(LONGEST))?).ok()?;
+    Some(Place::of_origin(&said.origin))
 }
 
 /// Reads a key that was made. Who made the authenticator is not asked.
