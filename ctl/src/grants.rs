@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::clean;
 use crate::exit::{Exit, Failure};
 use crate::field;
 use crate::screen::{Screen, word};
@@ -66,6 +67,9 @@ struct Ask {
     /// What it is for; approvers read it.
     #[arg(long, value_name = "WHY")]
     reason: String,
+    /// Show what it would come to, and ask nobody.
+    #[arg(long)]
+    preview: bool,
 }
 
 impl Grants {
@@ -74,6 +78,10 @@ impl Grants {
             None => {
                 let all = server.get(&["api", "v1", "grants"], &[]).await?;
                 screen.either(&all, || list(screen, &all));
+            }
+            Some(One::Ask(ask)) if ask.preview => {
+                let seen = server.post(&["api", "v1", "grants", "preview"], &[], &ask.body()).await?;
+                screen.either(&seen, || preview(screen, &seen));
             }
             Some(One::Ask(ask)) => {
                 let grant = server.post(&["api", "v1", "grants"], &[], &ask.body()).await?;
@@ -135,6 +143,17 @@ fn list(screen: Screen, all: &Value) {
         ]
     });
     screen.table(&["GRANT", "STATE", "WHO", "WHERE", "PROGRAMS", "LINE", "USED", "UNTIL"], rows.collect());
+}
+
+fn preview(screen: Screen, seen: &Value) {
+    screen.data(&clean::lines(field::text(seen, "policy")));
+    let names: Vec<String> = field::list(seen, "hosts").iter().map(|host| field::shown(host, "name")).collect();
+    screen.note(&format!("{} hosts now: {}", field::number(seen, "n_hosts"), names.join(", ")));
+    let why = field::shown(seen, "why");
+    match seen["approvals"].as_u64() {
+        Some(n) => screen.note(&format!("{n} people would have to agree: {why}")),
+        None => screen.note(&format!("{}policy refuses it: {why}", word("denied"))),
+    }
 }
 
 fn show(screen: Screen, grant: &Value) {

@@ -42,6 +42,8 @@ pub struct App {
     pub road: Road,
     pub replays: Replays,
     pub rotation: Rotation,
+    /// The options that it was started with.
+    pub config: Arc<Config>,
     /// Which connections showed which certificates.
     pub cards: Cards,
     strangers: Arc<Trickle>,
@@ -170,6 +172,7 @@ impl App {
             road,
             replays,
             rotation,
+            config: Arc::new(config.clone()),
             cards: certificate
                 .as_ref()
                 .and_then(|it| it.clients.as_ref())

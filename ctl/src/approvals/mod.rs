@@ -297,6 +297,7 @@ fn show(screen: Screen, request: &Value) {
                 .as_str()
                 .map_or("may vote".to_owned(), |why| format!("may not vote: {}", clean::line(why))),
         ),
+        ("may still vote", said("may_vote")),
         ("digest", said("digest")),
         ("created", field::time(request, "created_at")),
         ("expires", field::time(request, "expires_at")),

@@ -1,5 +1,7 @@
 //! What was agreed to ahead, and asking for it.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use legator_engine::Resource;
 use legator_protocol::{GrantId, Level};
@@ -7,9 +9,10 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 
-use super::{Ahead, GrantFault, Place, Wish};
+use super::{Ahead, GrantFault, Place, Preview, Wish};
 use crate::approvals::Grant;
 use crate::error::{Problem, at};
+use crate::fleet::Probe as Host;
 use crate::identity::api::Authenticated;
 use crate::identity::{RevokeGrant, ViewApprovals};
 
@@ -93,6 +96,30 @@ pub struct GrantOut {
     ended_why: Option<String>,
 }
 
+/// What a wish would come to.
+#[derive(Object)]
+pub struct GrantPreview {
+    /// The Cedar policy that people would read and vote on.
+    policy: String,
+    /// In words.
+    line: String,
+    /// How many hosts it would be for now.
+    n_hosts: usize,
+    /// The first 500 of them, by name.
+    hosts: Vec<GrantHost>,
+    /// How many people would have to agree; absent where policy refuses.
+    #[oai(skip_serializing_if_is_none)]
+    approvals: Option<u32>,
+    /// Why so many, or why it is refused.
+    why: String,
+}
+
+#[derive(Object)]
+pub struct GrantHost {
+    id: String,
+    name: String,
+}
+
 #[derive(Object)]
 pub struct GrantList {
     grants: Vec<GrantOut>,
@@ -138,28 +165,20 @@ impl GrantsApi {
     /// Asks people to agree ahead to commands of one pattern.
     #[oai(path = "/grants", method = "post", operation_id = "ask_for_grant")]
     async fn ask(&self, caller: Authenticated, body: Json<GrantIn>) -> Result<GrantAsked, Problem> {
-        let body = body.0;
-        let place = match (body.probe, body.tag) {
-            (Some(probe), None) => Place::Probe(probe),
-            (None, Some(tag)) if !tag.trim().is_empty() => Place::Tag(tag),
-            _ => return Err(Problem::new("invalid", "a grant is for a `probe` or for a `tag`, one of both")),
-        };
-        let level: Level = body.level.parse().map_err(|_| {
-            Problem::new("invalid", format!("`{}` is no level; observe, diagnose, remediate or destroy", body.level))
-        })?;
-        let wish = Wish {
-            principal: body.principal,
-            place,
-            level,
-            programs: body.programs.into_iter().collect(),
-            effects: body.effects.into_iter().collect(),
-            line: body.line,
-            duration_ms: body.for_s.saturating_mul(1000),
-            most_uses: body.uses,
-            reason: body.reason,
-        };
+        let wish = wish(body.0)?;
         let (grant, _) = self.ahead.ask(&caller.0, wish).await?;
         Ok(GrantAsked::Waits(Json(self.out(grant))))
+    }
+
+    /// What asking for it would come to: the policy, the hosts, and how many would have to agree. Nobody is asked.
+    #[oai(path = "/grants/preview", method = "post", operation_id = "preview_grant")]
+    async fn preview(&self, caller: Authenticated, body: Json<GrantIn>) -> Result<Json<GrantPreview>, Problem> {
+        let permit = self.ahead.identity.permit::<ViewApprovals>(&caller.0, Resource::control_plane()).await?;
+        let found = self.ahead.preview(permit.caller(), wish(body.0)?)?;
+        let named = |host: &Arc<Host>| GrantHost { id: host.id.to_string(), name: host.name.clone() };
+        let hosts = found.hosts.iter().take(500).map(named).collect();
+        let Preview { policy, line, approvals, why, .. } = found;
+        Ok(Json(GrantPreview { policy, line, n_hosts: found.hosts.len(), hosts, approvals, why }))
     }
 
     /// One grant.
@@ -219,6 +238,29 @@ impl GrantsApi {
             ended_why: grant.ended_why,
         }
     }
+}
+
+/// A wish, as far as it can be read.
+fn wish(body: GrantIn) -> Result<Wish, Problem> {
+    let place = match (body.probe, body.tag) {
+        (Some(probe), None) => Place::Probe(probe),
+        (None, Some(tag)) if !tag.trim().is_empty() => Place::Tag(tag),
+        _ => return Err(Problem::new("invalid", "a grant is for a `probe` or for a `tag`, one of both")),
+    };
+    let level: Level = body.level.parse().map_err(|_| {
+        Problem::new("invalid", format!("`{}` is no level; observe, diagnose, remediate or destroy", body.level))
+    })?;
+    Ok(Wish {
+        principal: body.principal,
+        place,
+        level,
+        programs: body.programs.into_iter().collect(),
+        effects: body.effects.into_iter().collect(),
+        line: body.line,
+        duration_ms: body.for_s.saturating_mul(1000),
+        most_uses: body.uses,
+        reason: body.reason,
+    })
 }
 
 fn parse(id: &str) -> Result<GrantId, Problem> {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use legator_engine::grant::{Pattern, PatternFault};
-use legator_engine::{Approvals as Agreed, Asking, Context, Decision, Linked, Probe, Resource};
+use legator_engine::{Approvals as Agreed, Asking, Context, Decision, Linked, Outcome, Probe, Resource};
 use legator_protocol::{ApprovalId, GrantId, Level};
 use sha2::{Digest as _, Sha256};
 
@@ -17,8 +17,8 @@ pub use self::held::reconcile_grants;
 
 use crate::approvals::{About, ApprovalFault, Approvals, Asked, Grant, GrantState, Request, RequestState, Subject};
 use crate::clock::Clock;
-use crate::fleet::{Fleet, FleetFault};
-use crate::identity::{Caller, GrantAhead, Identity, IdentityFault, Judged, Kind, Permit};
+use crate::fleet::{Fleet, FleetFault, Probe as Host};
+use crate::identity::{Caller, GrantAhead, Identity, IdentityFault, Judged, Kind, Permit, ViewFleet};
 use crate::tenant::Reach;
 
 /// The longest that something is agreed to for.
@@ -56,6 +56,20 @@ pub enum Place {
     /// By id or name.
     Probe(String),
     Tag(String),
+}
+
+/// What a wish would come to.
+pub struct Preview {
+    /// The Cedar policy that people would read and vote on.
+    pub policy: String,
+    /// In words.
+    pub line: String,
+    /// The hosts that it would be for now.
+    pub hosts: Vec<Arc<Host>>,
+    /// How many people would have to agree; none where policy refuses.
+    pub approvals: Option<u32>,
+    /// Why so many, or why it is refused.
+    pub why: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +159,39 @@ impl Ahead {
         };
         let request = self.approvals.ask_ahead(grant.clone(), request).await?;
         Ok((grant, request))
+    }
+
+    /// What asking for this would come to. Nothing is asked, and nothing is written down.
+    pub fn preview(&self, caller: &Caller, wish: Wish) -> Result<Preview, GrantFault> {
+        self.check(&wish)?;
+        let about = self.about(caller, wish.clone())?;
+        let policy = pattern(&about, self.kind_of(&about)?).policy()?;
+        let context = Context { reason: Some(about.reason.clone()), ..caller.context() };
+        let resource = Resource::Probe(self.standing_for(&about)?);
+        let decision = self.identity.foresee::<GrantAhead>(caller, resource, context);
+        let approvals = match decision.outcome {
+            // Policy wants nobody; a grant is people's agreement all the same.
+            Outcome::Allow => Some(1),
+            Outcome::Hold { approvals } => Some(approvals),
+            _ => None,
+        };
+        let line = in_words(&about, wish.duration_ms, wish.most_uses);
+        Ok(Preview { hosts: self.hosts_of(caller, &about)?, policy, line, approvals, why: decision.rationale.summary })
+    }
+
+    /// The hosts that it would be for now, of those that the caller may see and whom it is for reaches.
+    fn hosts_of(&self, caller: &Caller, about: &About) -> Result<Vec<Arc<Host>>, GrantFault> {
+        let sees = |host: &Arc<Host>| {
+            let status = self.fleet.standing(host.id).status;
+            self.identity.may::<ViewFleet>(caller, host.resource(status))
+        };
+        if about.place_kind == "Probe" {
+            let host = self.fleet.find(&caller.reach, &about.place)?;
+            return Ok(Some(host).filter(sees).into_iter().collect());
+        }
+        let theirs = self.identity.person(&about.principal).map(|person| person.reach.clone());
+        let reach = theirs.map_or_else(|| caller.reach.clone(), |theirs| caller.reach.and(&theirs));
+        Ok(self.fleet.tagged(&reach, &about.place).into_iter().filter(sees).collect())
     }
 
     fn check(&self, wish: &Wish) -> Result<(), GrantFault> {

@@ -1,5 +1,7 @@
 //! The house itself: health, version, metrics, and what the error codes mean.
 
+use std::sync::Arc;
+
 use poem::handler;
 use poem::web::Html;
 use poem_openapi::payload::{Json, PlainText};
@@ -7,9 +9,10 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 
 use crate::app::App;
 use crate::audit::Health;
+use crate::doctor;
 use crate::error::{CODES, Problem};
 use crate::identity::api::Authenticated;
-use crate::identity::{Identity, ViewMetrics};
+use crate::identity::{Identity, TurnKeys, ViewMetrics};
 use crate::telemetry::Metrics;
 use legator_engine::Resource;
 
@@ -35,6 +38,24 @@ pub struct VersionOut {
     wire: Vec<u16>,
     /// The live bundle.
     revision: String,
+}
+
+/// Something about the server's options or files that is to be looked at.
+#[derive(Object)]
+pub struct FindingOut {
+    /// Stable, kebab-case.
+    code: String,
+    /// `unsafe`, or `advice`.
+    weight: String,
+    what: String,
+    /// What would help.
+    help: String,
+}
+
+#[derive(Object)]
+pub struct FindingList {
+    /// What is unsafe comes first.
+    findings: Vec<FindingOut>,
 }
 
 #[derive(ApiResponse)]
@@ -84,6 +105,15 @@ impl HouseApi {
         })
     }
 
+    /// What `legator doctor` finds in the options that the server runs with, and in its data folder.
+    #[oai(path = "/api/v1/server/findings", method = "get", operation_id = "list_server_findings")]
+    async fn findings(&self, caller: Authenticated) -> Result<Json<FindingList>, Problem> {
+        self.identity.permit::<TurnKeys>(&caller.0, Resource::control_plane()).await?;
+        let config = Arc::clone(&self.app.config);
+        let found = tokio::task::spawn_blocking(move || doctor::examine(&config)).await.map_err(Problem::internal)?;
+        Ok(Json(FindingList { findings: found.into_iter().map(finding_out).collect() }))
+    }
+
     /// Metrics in the OpenMetrics text format, for Prometheus.
     #[oai(path = "/api/v1/metrics", method = "get", operation_id = "get_metrics")]
     async fn metrics(&self, caller: Authenticated) -> Result<PlainText<String>, Problem> {
@@ -92,6 +122,11 @@ impl HouseApi {
         self.metrics.log_writable.set(i64::from(self.app.ledger.health().is_good()));
         self.metrics.text().map(PlainText).map_err(Problem::internal)
     }
+}
+
+fn finding_out(finding: doctor::Finding) -> FindingOut {
+    let doctor::Finding { code, weight, what, help } = finding;
+    FindingOut { code: code.to_owned(), weight: weight.as_str().to_owned(), what, help }
 }
 
 /// What each error code means.

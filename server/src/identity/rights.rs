@@ -65,6 +65,11 @@ impl Identity {
         }
     }
 
+    /// What would be answered, without an entry: for whoever only wants to know.
+    pub fn foresee<A: Act>(&self, caller: &Caller, resource: Resource, context: Context) -> Decision {
+        self.ask_in(A::ACTION, caller, resource, context)
+    }
+
     /// The refusal, when it is on record.
     async fn refused(
         &self,

@@ -86,7 +86,7 @@ pub fn body(operation: &str) -> Value {
             json!({ "passkey": nothing })
         }
         "vouch_for_vote_key" => json!({ "signature": "" }),
-        "ask_for_grant" => {
+        "ask_for_grant" | "preview_grant" => {
             json!({ "tag": "web", "level": "remediate", "programs": ["true"], "for_s": 60, "reason": "x" })
         }
         "revoke_grant" => json!({ "reason": "" }),

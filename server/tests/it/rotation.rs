@@ -61,3 +61,28 @@ async fn a_key_is_replaced_and_both_are_good_for_the_overlap() {
     assert_eq!(world.entries("key.rotated").await.len(), 1);
     world.end().await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_doctor_finds_is_told_to_who_looks_after_the_server_and_to_nobody_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::start().await;
+    let ana = world.person("ana", &["viewer"]).await;
+    ana.get("/api/v1/server/findings").await.problem("forbidden");
+    let found = async || -> Vec<String> {
+        let page = world.admin().get("/api/v1/server/findings").await.is(200);
+        let found = page["findings"].as_array().unwrap().iter();
+        found.map(|one| format!("{} {}", crate::text(one, "weight"), crate::text(one, "what"))).collect()
+    };
+    let key = world.data().join("server.key");
+    let about_key = |one: &String| one.starts_with("unsafe") && one.contains(key.to_str().unwrap());
+    let before = found().await;
+    assert!(!before.iter().any(about_key), "{before:?}");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let after = found().await;
+    assert!(after.iter().any(about_key), "as it is now: {after:?}");
+    let last_unsafe = after.iter().rposition(|one| one.starts_with("unsafe"));
+    let first_advice = after.iter().position(|one| one.starts_with("advice"));
+    assert!(first_advice.is_none_or(|advice| last_unsafe < Some(advice)), "what is unsafe comes first: {after:?}");
+    world.end().await;
+}

@@ -8,7 +8,7 @@ const PAGES = [
   ['entry', '/activity/3', '[data-proof]'], ['asked', '/asked', '[aria-label=Operations] li'], ['policies', '/policies?file=policies/guardrails.cedar', '.cm-content'], ['enroll', '/enroll', 'form'],
   ['policy changes', '/policies/changes', 'main a'], ['policy cases', '/policies/cases', '[data-check=good]'], ['policy replays', '/policies/replays', 'form'], ['policy shadow', '/policies/shadow', 'form'],
   ['policy history', '/policies/history', 'ol li'], ['policy revision', '/policies/history/active', 'dl'], ['several hosts', '/fleet?q=tag:web&run=matching', 'aside form'],
-  ['access', '/access', 'table'], ['account', '/account', 'table'], ['settings', '/settings', 'dl'],
+  ['access', '/access', 'table'], ['a person', '/access/people/ben', '[data-reach]'], ['access roles', '/access/roles', '#roles'], ['access providers', '/access/providers', 'section'], ['agreed ahead', '/approvals/ahead', '#ahead'], ['ask ahead', '/approvals/ahead/new', 'form'], ['account', '/account', 'table'], ['settings', '/settings', 'dl'],
 ];
 
 export async function pages({ page, request, replay }) {

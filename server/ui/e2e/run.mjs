@@ -1,7 +1,10 @@
 // The interface as people use it: Chromium, a real server, real probes. The last line says how many stories went well.
 import { join } from 'node:path';
+import { access, tenants } from './access.mjs';
+import { arranged } from './arranged.mjs';
 import { pages } from './pages.mjs';
 import { policies } from './policies.mjs';
+import { quality } from './quality.mjs';
 import { several } from './several.mjs';
 import { signingIn } from './signing-in.mjs';
 import { figure, speed } from './speed.mjs';
@@ -244,7 +247,7 @@ try {
     await shot(phone, 'approval-390-decide');
     await phone.getByRole('button', { name: /Approve and run/ }).click();
     await phone.getByText('This request is closed.').waitFor();
-    for (const path of ['/overview', '/fleet', '/fleet?probe=web-1', '/approvals?show=all', '/commands', '/policies', '/policies?file=policies/guardrails.cedar', '/policies/changes', '/policies/cases', '/policies/replays', replay ?? '/policies', '/policies/shadow', '/policies/history', '/policies/history/active', '/fleet?q=tag:web&run=matching', '/account', request]) {
+    for (const path of ['/overview', '/fleet', '/fleet?probe=web-1', '/approvals?show=all', '/commands', '/policies', '/policies?file=policies/guardrails.cedar', '/policies/changes', '/policies/cases', '/policies/replays', replay ?? '/policies', '/policies/shadow', '/policies/history', '/policies/history/active', '/fleet?q=tag:web&run=matching', '/account', '/access', '/access/people/ben', '/approvals/ahead/new', '/approvals/figures', request]) {
       await phone.goto(path);
       await phone.locator('h1, h2').first().waitFor({ state: 'attached' });
       const over = await phone.evaluate(() => {
@@ -339,7 +342,11 @@ try {
     for (const tab of tabs) await tab.close();
   }, ana);
 
+  await access({ ana, ben, b, w, shot });
+  await arranged({ ana, ben, b, w, shot, run });
+  await quality({ ana, b, w, shot });
   await pages({ page: ana, request, replay });
+  await tenants({ ana, ben, b, w, shot });
   await signingIn({ browser: b, world: w, shot });
 
   await story('nothing on the way broke a rule of the browser, opened a dialog or asked another origin', async () => same(b.loud.join('\n'), '', 'what was heard'));

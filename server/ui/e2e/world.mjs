@@ -94,6 +94,8 @@ export async function world() {
       const answer = await api.fetch(path, { method, headers: { authorization: `Bearer ${self.key()}` }, ...(body ? { data: body } : {}) });
       return answer.json().catch(() => undefined);
     },
+    /** What a program with this key is answered. */
+    status: async (key, path) => (await api.fetch(path, { headers: { authorization: `Bearer ${key}` } })).status(),
     enroll(name, token, tags = [], server = base) {
       const home = join(folder, name);
       const placed = ['--config-dir', join(home, 'etc'), '--state-dir', join(home, 'state')];

@@ -1,5 +1,5 @@
 // Every address of the interface, with its typed search. What is not understood in an address is left out of it.
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, redirect, retainSearchParams } from '@tanstack/react-router';
 import type { Show } from './approvals/Queue';
 import type { FleetSearch } from './fleet/Fleet';
 import type { Narrow } from './policy/Differences';
@@ -16,6 +16,9 @@ function kept<T extends object>(search: { [K in keyof T]: T[K] | undefined }): T
 const one = <T extends string>(value: string | undefined, of: readonly T[]): T | undefined => of.find((known) => known === value);
 
 const root = createRootRoute({
+  // Which tenant is looked at goes with every link; `api/tenant.ts` reads it once.
+  validateSearch: (raw: Raw): { tenant?: string } => kept<{ tenant?: string }>({ tenant: text(raw, 'tenant') } as never),
+  search: { middlewares: [retainSearchParams(['tenant'])] },
   component: Root,
   notFoundComponent: () => <Empty title="There is no such page"><Link to="/overview" className="underline">Go to the overview</Link></Empty>,
   errorComponent: ({ error, reset }) => isGone(error)
@@ -42,6 +45,21 @@ const approvals = createRoute({
   getParentRoute: () => root, path: '/approvals',
   validateSearch: (raw: Raw): ApprovalSearch => kept<ApprovalSearch>({ show: one(text(raw, 'show'), ['mine', 'pending', 'all'] as const) } as never),
   component: lazyRouteComponent(() => import('./approvals/Queue')),
+});
+const ahead = createRoute({ getParentRoute: () => root, path: '/approvals/ahead', component: lazyRouteComponent(() => import('./approvals/Ahead')) });
+const aheadNew = createRoute({ getParentRoute: () => root, path: '/approvals/ahead/new', component: lazyRouteComponent(() => import('./approvals/AskAhead')) });
+const aheadOne = createRoute({ getParentRoute: () => root, path: '/approvals/ahead/$id', component: lazyRouteComponent(() => import('./approvals/AheadOne')) });
+const standingIn = createRoute({
+  getParentRoute: () => root, path: '/approvals/standing-in', validateSearch: (raw: Raw): { all?: boolean } => kept<{ all?: boolean }>({ all: raw.all === true || undefined } as never),
+  component: lazyRouteComponent(() => import('./approvals/StandingIn')),
+});
+const glass = createRoute({
+  getParentRoute: () => root, path: '/approvals/broken-glass', validateSearch: (raw: Raw): { all?: boolean } => kept<{ all?: boolean }>({ all: raw.all === true || undefined } as never),
+  component: lazyRouteComponent(() => import('./approvals/GlassPage')),
+});
+const figures = createRoute({
+  getParentRoute: () => root, path: '/approvals/figures', validateSearch: (raw: Raw): { days?: number } => kept<{ days?: number }>({ days: [7, 90, 365].find((days) => days === Number(raw.days)) } as never),
+  component: lazyRouteComponent(() => import('./approvals/FiguresPage')),
 });
 const approval = createRoute({ getParentRoute: () => approvals, path: '$id', component: lazyRouteComponent(() => import('./approvals/Request')) });
 
@@ -95,6 +113,16 @@ const policyHistory = createRoute({
 const policyRevision = createRoute({ getParentRoute: () => policies, path: 'history/$rev', component: lazyRouteComponent(() => import('./policy/Revision')) });
 const enroll = createRoute({ getParentRoute: () => root, path: '/enroll', component: lazyRouteComponent(() => import('./enroll/Enroll')) });
 const access = createRoute({ getParentRoute: () => root, path: '/access', component: lazyRouteComponent(() => import('./identity/Access')) });
+const accessPeople = createRoute({ getParentRoute: () => access, path: '/', component: lazyRouteComponent(() => import('./identity/People')) });
+const accessPerson = createRoute({ getParentRoute: () => access, path: 'people/$id', component: lazyRouteComponent(() => import('./identity/PersonPage')) });
+const accessGroups = createRoute({ getParentRoute: () => access, path: 'groups', component: lazyRouteComponent(() => import('./identity/Groups')) });
+const accessRoles = createRoute({ getParentRoute: () => access, path: 'roles', component: lazyRouteComponent(() => import('./identity/Roles')) });
+const accessKeys = createRoute({
+  getParentRoute: () => access, path: 'keys', validateSearch: (raw: Raw): { all?: boolean } => kept<{ all?: boolean }>({ all: raw.all === true || undefined } as never),
+  component: lazyRouteComponent(() => import('./identity/Keys')),
+});
+const accessTenants = createRoute({ getParentRoute: () => access, path: 'tenants', component: lazyRouteComponent(() => import('./identity/Tenants')) });
+const accessProviders = createRoute({ getParentRoute: () => access, path: 'providers', component: lazyRouteComponent(() => import('./identity/ProvidersPage')) });
 const account = createRoute({ getParentRoute: () => root, path: '/account', component: lazyRouteComponent(() => import('./identity/Account')) });
 const device = createRoute({ getParentRoute: () => root, path: '/device', component: lazyRouteComponent(() => import('./identity/Device')) });
 // Where a sign-in by a provider ends that came to nothing; who is signed in has no business there.
@@ -102,7 +130,7 @@ const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', befor
 const settings = createRoute({ getParentRoute: () => root, path: '/settings', component: lazyRouteComponent(() => import('./house/Settings')) });
 
 export const router = createRouter({
-  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), commands, command, activity.addChildren([entry]), asked, askedOnce, policies.addChildren([policySource, policyChanges, policyCases, policyReplays, policyReplay, policyShadow, policyHistory, policyRevision]), enroll, access, account, device, signIn, settings]),
+  routeTree: root.addChildren([index, setup, overview, fleet, approvals.addChildren([approval]), ahead, aheadNew, aheadOne, standingIn, glass, figures, commands, command, activity.addChildren([entry]), asked, askedOnce, policies.addChildren([policySource, policyChanges, policyCases, policyReplays, policyReplay, policyShadow, policyHistory, policyRevision]), enroll, access.addChildren([accessPeople, accessPerson, accessGroups, accessRoles, accessKeys, accessTenants, accessProviders]), account, device, signIn, settings]),
   defaultPreload: 'intent', scrollRestoration: true,
 });
 declare module '@tanstack/react-router' { interface Register { router: typeof router } }

@@ -12,6 +12,10 @@ describe('a vote that is signed', () => {
     expect(enrollmentOf('usr_1', 'AA==')).toBe('legator vote key v1\nperson usr_1\nkey AA==\n');
   });
 
+  it('names by their id in whose place it is', async () => {
+    expect(await textOf({ ...said, at_ms: 7, nonce: '0a', standsFor: 'usr_3' })).toContain('person usr_1\nstands-for usr_3\nreason ');
+  });
+
   it('has a nonce of its own, and the time', async () => {
     const [one, two] = [await begin(said), await begin(said)];
     expect(one.nonce).toMatch(/^[0-9a-f]{32}$/);

@@ -72,6 +72,9 @@ pub struct ApprovalOut {
     /// In whose place the caller may vote too, by name.
     #[oai(skip_serializing_if_is_empty)]
     stands_in_for: Vec<String>,
+    /// Who may vote and has not, by name; only where one request is asked for.
+    #[oai(skip_serializing_if_is_empty)]
+    may_vote: Vec<String>,
     /// When more people heard of it, because too few had answered.
     #[oai(skip_serializing_if_is_none)]
     escalated_at: Option<DateTime<Utc>>,
@@ -260,7 +263,7 @@ impl ApprovalsApi {
         let request = self.find(&caller.0, &id.0).await?;
         self.identity.permit::<ViewApprovals>(&caller.0, request.resource()).await?;
         self.approvals.looked(&request, &caller.0.person);
-        let mut out = self.out(&caller.0, &request);
+        let mut out = self.one(&caller.0, &request);
         let withdrawn = self.approvals.withdrawn(request.id).await?.into_iter();
         out.withdrawn = withdrawn
             .map(|(vote, withdrawn_at, why)| WithdrawnVote {
@@ -315,7 +318,7 @@ impl ApprovalsApi {
         }
         let ballot = Ballot { choice, reason: body.reason, digest: body.digest, stands_for: other, signed };
         let after = self.approvals.vote(permit, request.id, ballot).await?;
-        Ok(Json(self.out(caller, &after)))
+        Ok(Json(self.one(caller, &after)))
     }
 
     /// Takes the caller's vote back, while the request is open. They may vote again.
@@ -331,7 +334,7 @@ impl ApprovalsApi {
         let context = self.came(&caller.0, true);
         let permit = self.identity.permit_in::<DecideApproval>(&caller.0, request.resource(), context).await?;
         let after = self.approvals.withdraw(permit, request.id, body.0.reason).await?;
-        Ok(Json(self.out(&caller.0, &after)))
+        Ok(Json(self.one(&caller.0, &after)))
     }
 }
 
@@ -352,6 +355,17 @@ impl ApprovalsApi {
         Context { vote: Some(Came { enrolled, signed }), ..caller.context() }
     }
 
+    /// Who may vote on this and has not, of those whom the caller may know of.
+    fn may_vote(&self, caller: &Caller, request: &Request) -> Vec<String> {
+        if request.state != RequestState::Pending {
+            return Vec::new();
+        }
+        let known = |person: &Person| person.reach.only().is_none_or(|home| caller.reach.has(home));
+        let open = |person: &Person| request.is_within(&person.reach) && !request.heard(&person.id.to_string());
+        let may = self.identity.who_may::<DecideApproval>(&request.resource());
+        may.iter().filter(|person| known(person) && open(person)).map(|person| person.name.clone()).collect()
+    }
+
     /// Who hands on their votes to the caller and may vote on this.
     fn stands_in_for(&self, caller: &Caller, request: &Request) -> Vec<String> {
         let made = self.approvals.stands_in_for(&caller.person.id.to_string()).into_iter();
@@ -365,6 +379,11 @@ impl ApprovalsApi {
                     .is_none()
         };
         people.filter(speaks).map(|other| other.name.clone()).collect()
+    }
+
+    /// One request by itself, with what a list of many does not say.
+    fn one(&self, caller: &Caller, request: &Request) -> ApprovalOut {
+        ApprovalOut { may_vote: self.may_vote(caller, request), ..self.out(caller, request) }
     }
 
     fn out(&self, caller: &Caller, request: &Request) -> ApprovalOut {
@@ -403,6 +422,7 @@ impl ApprovalsApi {
             reason_required: asked.reason_required,
             signature_required,
             stands_in_for: if why_not.is_none() { self.stands_in_for(caller, request) } else { Vec::new() },
+            may_vote: Vec::new(),
             escalated_at: request.escalated_at.map(at),
             escalate_to: asked.escalate_to.iter().cloned().collect(),
             can_decide: why_not.is_none(),

@@ -17,6 +17,11 @@ async fn agree(world: &World, voters: &[&Person], grant: &Value) {
         voter.vote(text(grant, "approval"), "approve").await.is(200);
     }
     world.entry("grant.agreed", |entry| entry["subject"] == grant["id"]).await;
+    // The log is first; what decides follows it, and closes the request when it has.
+    let path = format!("/api/v1/approvals/{}", text(grant, "approval"));
+    while world.admin().get(&path).await.is(200)["state"] == "pending" {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -160,5 +165,36 @@ async fn what_makes_no_sense_to_agree_to_is_refused() {
     ana.post("/api/v1/grants", wish).await.problem("not-found");
     vera.post("/api/v1/grants", restarts("prod")).await.problem("forbidden");
     vera.get("/api/v1/grants/grt_x").await.problem("not-found");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_wish_would_come_to_is_shown_and_asks_nobody() {
+    let world = World::start().await;
+    let (ana, vera) = (world.person("ana", &["operator"]).await, world.person("vera", &["viewer"]).await);
+    world.host("web-1", &["prod"]).await;
+    world.host("web-2", &["prod"]).await;
+    world.host("db-1", &["db"]).await;
+    let seen = ana.post("/api/v1/grants/preview", restarts("prod")).await.is(200);
+    assert_eq!((&seen["n_hosts"], &seen["approvals"]), (&json!(2), &json!(2)), "{seen}");
+    let names: Vec<&str> = seen["hosts"].as_array().unwrap().iter().map(|host| text(host, "name")).collect();
+    assert_eq!(names, ["web-1", "web-2"]);
+    assert!(text(&seen, "line").contains("let ana run systemctl as `systemctl restart *`"), "{seen}");
+    // Whom policy would refuse is told why, and no refusal is written down for a look.
+    let refused = vera.post("/api/v1/grants/preview", restarts("prod")).await.is(200);
+    assert!(refused["approvals"].is_null() && !text(&refused, "why").is_empty(), "{refused}");
+    vera.post("/api/v1/grants", restarts("prod")).await.problem("forbidden");
+    assert_eq!(world.entries("access.refused").await.len(), 1, "the asking alone");
+    let mut wrong = restarts("prod");
+    wrong["programs"] = json!([]);
+    ana.post("/api/v1/grants/preview", wrong.clone()).await.problem("invalid");
+    wrong = restarts("prod");
+    wrong["probe"] = "web-1".into();
+    ana.post("/api/v1/grants/preview", wrong).await.problem("invalid");
+    assert_eq!(ana.get("/api/v1/grants").await.is(200)["grants"], json!([]));
+    assert_eq!(ana.get("/api/v1/approvals").await.is(200)["pending_count"], 0);
+    // It is what people are asked then, to the letter.
+    let asked = ana.post("/api/v1/grants", restarts("prod")).await.is(202);
+    assert_eq!(asked["policy"], seen["policy"]);
     world.end().await;
 }

@@ -81,6 +81,29 @@ async fn two_approvals_at_the_same_moment_both_count() {
 }
 
 #[tokio::test]
+async fn a_request_names_who_may_still_vote_and_forgets_them_when_they_have() {
+    let world = World::start().await;
+    let (ana, vera) = (world.person("ana", &["operator", "approver"]).await, world.person("vera", &["viewer"]).await);
+    let (ben, cleo) = (world.person("ben", &["approver"]).await, world.person("cleo", &["approver"]).await);
+    let host = world.host("web-1", &[]).await;
+    let probe = host.obey().await;
+    let held = ana.ask("web-1", WIPE).await.is(202);
+    let path = format!("/api/v1/approvals/{}", text(&held, "approval"));
+    let open = async || vera.get(&path).await.is(200)["may_vote"].clone();
+    let said = open().await;
+    let names: Vec<&str> = said.as_array().unwrap().iter().filter_map(serde_json::Value::as_str).collect();
+    assert!(names.contains(&"ben") && names.contains(&"cleo"), "{names:?}");
+    assert!(!names.contains(&"ana") && !names.contains(&"vera"), "neither who asked nor who may not: {names:?}");
+    ben.vote(text(&held, "approval"), "approve").await.is(200);
+    assert!(!open().await.as_array().unwrap().contains(&json!("ben")));
+    cleo.vote(text(&held, "approval"), "approve").await.is(200);
+    assert_eq!(ana.ended(text(&held, "id")).await["state"], "succeeded");
+    assert!(open().await.is_null(), "nobody votes on what is closed");
+    assert_eq!(probe.ran().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn one_vote_against_it_ends_it() {
     let world = World::start().await;
     let (ana, ben) = (world.person("ana", &["operator"]).await, world.person("ben", &["approver"]).await);

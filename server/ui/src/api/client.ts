@@ -1,6 +1,7 @@
 // The server's API, typed from its own document: every check and build writes the types anew (`npm run gen`).
-import createFetchClient from 'openapi-fetch';
+import createFetchClient, { createQuerySerializer } from 'openapi-fetch';
 import { Failure, readFailure } from './failure';
+import { tenant, within } from './tenant';
 import type { components, paths } from '../../generated/schema';
 
 type Schemas = components['schemas'];
@@ -22,13 +23,23 @@ export type Tally = Schemas['TallyOut'];
 export type Difference = Schemas['DifferenceOut'];
 export type Shadow = Schemas['ShadowOut'];
 export type Group = Schemas['GroupOut'];
+export type PeopleGroup = Schemas['PeopleGroup'];
+export type Role = Schemas['RoleOut'];
+export type Permission = Schemas['PermissionOut'];
+export type Tenant = Schemas['TenantOut'];
+export type Grant = Schemas['Grant'];
+export type Delegation = Schemas['Delegation'];
+export type BrokenGlass = Schemas['BrokenGlass'];
+export type VoteKey = Schemas['VoteKey'];
 export type FleetIndex = Schemas['FleetIndex'];
 
 /** Told when the server says that nobody is signed in; the shell asks for a sign-in over the page, which stays. */
 let onSignedOut: () => void = () => undefined;
 export const whenSignedOut = (tell: () => void) => { onSignedOut = tell; };
 
-export const http = createFetchClient<paths>({ baseUrl: '/', credentials: 'same-origin' });
+const query = createQuerySerializer();
+/** Every request is for the tenant that the page looks at, but one that names another. */
+export const http = createFetchClient<paths>({ baseUrl: '/', credentials: 'same-origin', querySerializer: (given) => query(tenant ? { tenant, ...given } : given) });
 
 /** What an answer held, or a [`Failure`] thrown: one way for every call to go wrong. */
 export async function get<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
@@ -48,7 +59,7 @@ export async function get<T>(call: Promise<{ data?: T; error?: unknown; response
 /** For addresses that the document of this build does not have (yet), and for answers that are not JSON. */
 export async function ask<T>(method: string, path: string, body?: unknown, init: RequestInit = {}): Promise<T> {
   const text = (response: Response) => response.text();
-  const call = fetch(path, {
+  const call = fetch(path.startsWith('/api/') ? within(path) : path, {
     method, credentials: 'same-origin', ...init,
     headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...init.headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

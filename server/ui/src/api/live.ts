@@ -1,11 +1,15 @@
 // What happens, as it happens. One stream for a browser, not for a tab: browsers allow six HTTP/1.1 connections to an
 // origin, and a stream in each tab would freeze the seventh. The tab that holds the Web Lock has the stream and relays.
 import { listen } from './sse';
+import { tenant } from './tenant';
 
 export type LiveState = 'connecting' | 'live' | 'stale' | 'refused';
 export type LiveEvent = { topic: string; id: string; at?: string; body: unknown };
 
 type Relayed = { kind: 'event'; event: LiveEvent } | { kind: 'state'; state: LiveState } | { kind: 'ask' };
+
+/** Tabs that look at one tenant hear of that one alone, and share a stream among themselves. */
+const NAME = tenant ? `legator-live ${tenant}` : 'legator-live';
 
 const listeners = new Set<(events: LiveEvent[]) => void>();
 const watchers = new Set<() => void>();
@@ -79,7 +83,7 @@ let wake: () => void = () => undefined;
 export const live = {
   start() {
     if (channel) return;
-    channel = new BroadcastChannel('legator-live');
+    channel = new BroadcastChannel(NAME);
     channel.onmessage = (message: MessageEvent<Relayed>) => {
       const said = message.data;
       if (said.kind === 'event') deliver(said.event);
@@ -88,7 +92,7 @@ export const live = {
     };
     relay({ kind: 'ask' });
     // Without a secure context there are no locks; then each tab has a stream of its own.
-    if (navigator.locks) void navigator.locks.request('legator-live', lead);
+    if (navigator.locks) void navigator.locks.request(NAME, lead);
     else void lead();
     setInterval(() => { if (heardAt && state === 'live' && Date.now() - heardAt > 35_000) become('stale'); }, 5_000);
   },

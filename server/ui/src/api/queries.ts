@@ -37,6 +37,7 @@ export const q = {
     queryKey: ['health'], refetchInterval: 30_000,
     queryFn: async () => (await http.GET('/healthz').then((a) => a.data ?? (a.error as never))) as { status: string; problems: string[]; probes_connected: number },
   }),
+  doctor: () => queryOptions({ queryKey: ['health', 'findings'], retry: false, queryFn: () => get(http.GET('/api/v1/server/findings')) }),
   fleet: () => queryOptions({ queryKey: ['fleet', 'index'], queryFn: ({ signal }) => fleetIndex(signal), refetchInterval: 60_000, placeholderData: keepPreviousData }),
   summary: () => queryOptions({ queryKey: ['fleet', 'summary'], queryFn: () => get(http.GET('/api/v1/fleet/summary')) }),
   probe: (id: string) => queryOptions({ queryKey: ['fleet', 'probe', id], refetchInterval: 30_000, queryFn: () => get(http.GET('/api/v1/probes/{id}', { params: { path: { id } } })) }),
@@ -44,9 +45,15 @@ export const q = {
   approvals: (status: 'pending' | 'all') => queryOptions({ queryKey: ['approvals', 'list', status], queryFn: () => get(http.GET('/api/v1/approvals', { params: { query: { status, limit: 200 } } })), placeholderData: keepPreviousData }),
   approval: (id: string) => queryOptions({ queryKey: ['approvals', 'one', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}', { params: { path: { id } } })) }),
   comments: (id: string) => queryOptions({ queryKey: ['approvals', 'talk', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}/comments', { params: { path: { id } } })) }),
-  glass: () => queryOptions({ queryKey: ['approvals', 'glass'], queryFn: () => get(http.GET('/api/v1/breakglass', { params: { query: { unreviewed: true } } })) }),
-  figures: () => queryOptions({ queryKey: ['approvals', 'figures'], queryFn: () => get(http.GET('/api/v1/approvals/figures')) }),
+  glass: (all = false) => queryOptions({ queryKey: ['approvals', 'glass', all], queryFn: () => get(http.GET('/api/v1/breakglass', { params: { query: all ? { limit: 200 } : { unreviewed: true } } })), placeholderData: keepPreviousData }),
+  figures: (days = 30) => queryOptions({
+    queryKey: ['approvals', 'figures', days], placeholderData: keepPreviousData,
+    queryFn: () => get(http.GET('/api/v1/approvals/figures', { params: { query: { since: new Date(Date.now() - days * 86_400_000).toISOString() } } })),
+  }),
+  grants: () => queryOptions({ queryKey: ['approvals', 'grants'], queryFn: () => get(http.GET('/api/v1/grants', { params: { query: { limit: 200 } } })) }),
   grant: (id: string) => queryOptions({ queryKey: ['approvals', 'grant', id], queryFn: () => get(http.GET('/api/v1/grants/{id}', { params: { path: { id } } })) }),
+  delegations: (all: boolean) => queryOptions({ queryKey: ['approvals', 'delegations', all], queryFn: () => get(http.GET('/api/v1/approvals/delegations', { params: { query: all ? { all } : {} } })), placeholderData: keepPreviousData }),
+  voteKeys: (mine: boolean) => queryOptions({ queryKey: ['approvals', 'keys', mine], queryFn: () => get(http.GET('/api/v1/approvals/keys', { params: { query: mine ? { mine } : {} } })) }),
   command: (id: string) => queryOptions({ queryKey: ['commands', 'one', id], queryFn: () => get(http.GET('/api/v1/commands/{id}', { params: { path: { id } } })) }),
   explain: (id: string) => queryOptions({ queryKey: ['commands', 'explain', id], queryFn: () => get(http.GET('/api/v1/commands/{id}/explain', { params: { path: { id } } })) }),
   commands: (filter: { probe?: string; state?: string; group?: string; limit?: number }) => queryOptions({
@@ -84,6 +91,12 @@ export const q = {
   shadowed: (candidate: string, command: string, n: number) => queryOptions({ queryKey: ['compared', candidate, command, n], staleTime: Infinity, queryFn: () => get(http.GET('/api/v1/bundles/shadow/{command}/{n}', { params: { path: { command, n } } })) }),
   tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: () => get(http.GET('/api/v1/tokens')) }),
   users: () => queryOptions({ queryKey: ['users'], queryFn: () => get(http.GET('/api/v1/users')) }),
+  user: (id: string) => queryOptions({ queryKey: ['users', 'one', id], queryFn: () => get(http.GET('/api/v1/users/{id}', { params: { path: { id } } })) }),
+  reach: (id: string) => queryOptions({ queryKey: ['users', 'grants', id], queryFn: () => get(http.GET('/api/v1/users/{id}/grants', { params: { path: { id } } })) }),
+  groups: () => queryOptions({ queryKey: ['users', 'groups'], queryFn: () => get(http.GET('/api/v1/groups')) }),
+  permissions: () => queryOptions({ queryKey: ['roles', 'permissions'], queryFn: () => get(http.GET('/api/v1/auth/permissions')) }),
+  /** All that the person reaches, whichever of them the page looks at. */
+  tenants: () => queryOptions({ queryKey: ['tenants'], staleTime: 300_000, retry: false, queryFn: () => get(http.GET('/api/v1/tenants', { querySerializer: () => '' })) }),
   roles: () => queryOptions({ queryKey: ['roles'], queryFn: () => get(http.GET('/api/v1/roles')) }),
   sessions: () => queryOptions({ queryKey: ['sessions'], queryFn: () => get(http.GET('/api/v1/auth/sessions')) }),
   totp: () => queryOptions({ queryKey: ['totp'], queryFn: () => get(http.GET('/api/v1/auth/totp')) }),
@@ -112,7 +125,7 @@ export function apply(events: LiveEvent[], into: QueryClient = client) {
     if (family === 'approval' || family === 'breakglass' || family === 'grant' || family === 'votes') stale.add('approvals');
     if (family === 'vote-key') { stale.add('vote-keys'); stale.add('approvals'); }
     if (family === 'command') { stale.add('commands'); stale.add('approvals'); }
-    if (family === 'bundle') { stale.add('policies'); stale.add('bundles'); stale.add('version'); stale.add('health'); }
+    if (family === 'bundle') { stale.add('roles'); stale.add('policies'); stale.add('bundles'); stale.add('version'); stale.add('health'); }
     if (family === 'replay') stale.add('replays');
     if (family === 'shadow') stale.add('shadow');
     if (family === 'probe') {

@@ -1,5 +1,7 @@
 // Server-Sent Events over `fetch`: unlike an `EventSource` it hears the status of a refusal, every event name, and can
 // resume after an id of our choice.
+import { within } from './tenant';
+
 export type Sent = { event: string; id: string; data: string };
 
 /** Splits a stream's text into events as the HTML standard says; what is unfinished waits for the next piece. */
@@ -29,7 +31,7 @@ export function splitter(hear: (sent: Sent) => void): (text: string) => void {
 
 /** Reads one stream to its end. Ends with the response if it was refused, with nothing when the stream ended. */
 export async function listen(path: string, after: string | undefined, hear: (sent: Sent) => void, signal: AbortSignal, opened: () => void = () => undefined): Promise<Response | undefined> {
-  const response = await fetch(path, {
+  const response = await fetch(within(path), {
     credentials: 'same-origin', cache: 'no-store', signal,
     headers: { accept: 'text/event-stream', ...(after ? { 'last-event-id': after } : {}) },
   });

@@ -13,6 +13,7 @@ import { Prose } from '../kit/inert';
 import { useKeys } from '../kit/keys';
 import { Asking, Stopped, WillSign } from './AskPasskey';
 import { begin, myKeys, type Signature, signing, signVote, type Stop, stopOf } from './signing';
+import { StandsFor } from './StandsFor';
 
 const SHORTEST = 8;
 const draftKey = (id: string) => `legator-vote-${id}`;
@@ -38,6 +39,8 @@ export function DecisionBar({ request }: { request: Approval }) {
   const [intent, setIntent] = useState<'approve' | 'deny'>();
   // A reason survives a reload, and a session that ends.
   const [reason, setReason] = useState(() => sessionStorage.getItem(draftKey(request.id)) ?? '');
+  // In whose place: nobody's but one's own, until something else is chosen.
+  const [standsFor, setStandsFor] = useState('');
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<unknown>();
   // The digest of what was on the screen when the reason was begun, not of what has come since.
@@ -63,7 +66,7 @@ export function DecisionBar({ request }: { request: Approval }) {
     return (
       <div className="flex flex-wrap items-center gap-3 px-4 py-3 md:px-6">
         <State tone={tone}><span className="font-medium">{word}</span></State><span className="text-text2">This request is closed.</span>
-        {request.command && <Link to="/commands/$id" params={{ id: request.command }} className="ml-auto underline decoration-edge underline-offset-2">What became of the command</Link>}
+        {request.command && <Link to="/commands/$id" params={{ id: request.command }} className="ms-auto underline decoration-edge underline-offset-2">What became of the command</Link>}
         {reason && intent && <p className="w-full text-meta text-text2">What you had written: {reason}</p>}
       </div>
     );
@@ -94,7 +97,9 @@ export function DecisionBar({ request }: { request: Approval }) {
   const signed = async (choice: 'approve' | 'deny', person: string): Promise<Signature | undefined> => {
     let text = '';
     try {
-      const begun = await begin({ request: request.id, digest: looked.current, choice, person, reason });
+      // The text names by their id in whose place it is.
+      const other = standsFor ? (await client.fetchQuery(q.delegations(false))).delegations.find((made) => made.name === standsFor && made.delegate === person)?.person : undefined;
+      const begun = await begin({ request: request.id, digest: looked.current, choice, person, reason, ...(other ? { standsFor: other } : {}) });
       text = begun.text;
       const stop = new AbortController();
       setAsking({ text, stop });
@@ -114,7 +119,7 @@ export function DecisionBar({ request }: { request: Approval }) {
     try {
       const signature = unsigned || signs.length === 0 || !me.data ? undefined : await signed(intent, me.data.id);
       if (signs.length > 0 && !unsigned && !signature) return;
-      const after = await get(http.POST('/api/v1/approvals/{id}/decide', { params: { path: { id: request.id } }, body: { decision: intent, reason, digest: looked.current, ...(signature ? { signature } : {}) } }));
+      const after = await get(http.POST('/api/v1/approvals/{id}/decide', { params: { path: { id: request.id } }, body: { decision: intent, reason, digest: looked.current, ...(standsFor ? { stands_for: standsFor } : {}), ...(signature ? { signature } : {}) } }));
       sessionStorage.removeItem(draftKey(request.id));
       setReason('');
       setIntent(undefined);
@@ -149,6 +154,7 @@ export function DecisionBar({ request }: { request: Approval }) {
           if (e.key === 'Enter' && (e.metaKey || e.ctrlKey)) e.currentTarget.form?.requestSubmit();
         }}
         className="mt-1.5 w-full rounded-m border border-edge bg-bg px-3 py-2 max-md:text-lead" />
+      <StandsFor names={request.stands_in_for} value={standsFor} onChange={setStandsFor} />
       {keys.isError && !keys.data && <p role="alert" className="mt-1 flex flex-wrap items-center gap-2"><Glyph tone="warn" />Whether you sign your votes is not known: {failureOf(keys.error).said.title}. <Button size="s" onClick={() => void keys.refetch()}>Ask again</Button></p>}
       {signs.length > 0 && !asking && !stopped && <WillSign keys={signs} />}
       {asking && <Asking text={asking.text} onStop={() => asking.stop.abort()} />}

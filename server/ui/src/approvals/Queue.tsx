@@ -1,14 +1,16 @@
 // What waits for people. The order stays while somebody uses the list; a newcomer is announced, not pushed in.
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useMatch, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo } from 'react';
 import type { Approval } from '../api/client';
 import { q } from '../api/queries';
+import { Newer, useHeld } from '../kit/held';
 import { useKeys } from '../kit/keys';
 import { approvalState, LevelMark, State } from '../kit/glyph';
 import { Told } from '../kit/inert';
 import { Empty, Loaded, Skeleton } from '../kit/states';
 import { Countdown, Time } from '../kit/time';
+import { ApprovalTabs } from './tabs';
 
 export const SHOW = [['mine', 'For you'], ['pending', 'All waiting'], ['all', 'All']] as const;
 export type Show = (typeof SHOW)[number][0];
@@ -20,13 +22,15 @@ export function ordered(requests: readonly Approval[], show: Show): Approval[] {
     || (a.state === 'pending' ? a.expires_at.localeCompare(b.expires_at) : b.created_at.localeCompare(a.created_at)));
 }
 
+const idOf = (request: Approval) => request.id;
+
 function Row({ request, current, keep }: { request: Approval; current: boolean; keep: { show?: Show } }) {
   const approved = request.votes.filter((vote) => vote.choice === 'approve').length;
   const { tone, word } = approvalState(request.state);
   return (
     <li>
       <Link to="/approvals/$id" params={{ id: request.id }} search={keep} aria-current={current ? 'true' : undefined}
-        className="block border-b hair px-4 py-3 hover:bg-s2 aria-[current]:bg-s3 aria-[current]:shadow-[inset_2px_0_0_var(--accent)]">
+        className="block border-b hair px-4 py-3 hover:bg-s2 aria-[current]:bg-s3 aria-[current]:mark">
         <span className="flex items-start justify-between gap-3"><span className="font-medium">{request.requester_name} {request.revision ? 'for everything' : <>on <bdi>{request.probe_name}</bdi></>}</span>{request.level && <LevelMark level={request.level} label={false} />}</span>
         <code className="mt-0.5 block truncate text-meta text-text2"><Told>{request.line}</Told></code>
         <span className="mt-1.5 flex items-center gap-x-3 text-meta whitespace-nowrap text-text2">
@@ -46,17 +50,9 @@ export default function Queue() {
   const detail = useMatch({ from: '/approvals/$id', shouldThrow: false });
   const show = search.show ?? 'pending';
   const list = useQuery(q.approvals(show === 'all' ? 'all' : 'pending'));
-  const [busy, setBusy] = useState(false);
-  const held = useRef<string[]>([]);
   const fresh = useMemo(() => ordered(list.data?.approvals ?? [], show), [list.data, show]);
-  // While the pointer or the focus is in the list, rows keep their places; what is gone goes, what is new waits below.
-  const items = useMemo(() => {
-    if (!busy) return fresh;
-    const byId = new Map(fresh.map((request) => [request.id, request]));
-    return held.current.flatMap((known) => byId.get(known) ?? []);
-  }, [busy, fresh]);
-  useEffect(() => { if (!busy) held.current = fresh.map((request) => request.id); }, [busy, fresh]);
-  const more = fresh.length - items.length;
+  // While the pointer or the focus is in the list, rows keep their places; what is gone goes, what is new waits.
+  const { items, more, show: showNew, hands } = useHeld(fresh, idOf, show);
   const at = items.findIndex((request) => request.id === id);
   const go = (step: number) => {
     const next = items[Math.max(0, Math.min(items.length - 1, at + step))];
@@ -71,21 +67,22 @@ export default function Queue() {
   const pending = list.data?.pending_count;
   const mine = (list.data?.approvals ?? []).filter((request) => request.can_decide).length;
   return (
-    <div className="grid h-full min-h-0 grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[372px_minmax(0,1fr)]">
-      <section aria-label="Requests" className={`min-h-0 flex-col border-r hair bg-s1 ${detail ? 'hidden lg:flex' : 'flex'}`}
-        onPointerEnter={() => setBusy(true)} onPointerLeave={() => setBusy(false)} onFocus={() => setBusy(true)} onBlur={(e) => { if (!e.currentTarget.contains(e.relatedTarget)) setBusy(false); }}>
+    <div className="flex h-full min-h-0 flex-col"><div className={detail ? 'max-lg:hidden' : ''}><ApprovalTabs /></div>
+    <div className="grid min-h-0 grow grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[372px_minmax(0,1fr)]">
+      <section aria-label="Requests" className={`min-h-0 flex-col border-e hair bg-s1 ${detail ? 'hidden lg:flex' : 'flex'}`}
+        {...hands}>
         {!detail && <h1 className="sr-only">Approvals</h1>}
         <div role="group" aria-label="Show" className="flex gap-1 border-b hair p-2">
           {SHOW.map(([value, label]) => {
             const n = value === 'mine' ? mine : value === 'pending' ? pending : undefined;
             return (
               <Link key={value} to={detail ? '/approvals/$id' : '/approvals'} params={{ id: id ?? '' }} search={{ show: value }} aria-current={show === value ? 'true' : undefined}
-                className="rounded-m px-2.5 py-1 text-text2 hover:bg-s2 aria-[current]:bg-s3 aria-[current]:text-text">{label}{n !== undefined && <span className="ml-1.5 text-meta">{n}</span>}</Link>
+                className="rounded-m px-2.5 py-1 text-text2 hover:bg-s2 aria-[current]:bg-s3 aria-[current]:text-text">{label}{n !== undefined && <span className="mx-1.5 text-meta">{n}</span>}</Link>
             );
           })}
         </div>
-        {more > 0 && <button type="button" className="border-b hair tint-accent px-4 py-1.5 text-left text-meta" onClick={() => { held.current = fresh.map((request) => request.id); setBusy(false); }}>{more} new. Show them</button>}
         <div className="min-h-0 grow overflow-y-auto">
+          <Newer n={more} show={showNew} />
           <Loaded query={list} what="the queue">
             {() => items.length === 0
               ? <Empty title={show === 'mine' ? 'Nothing is waiting for you' : show === 'all' ? 'No requests yet' : 'Nothing is waiting'}>{show === 'mine' && pending ? <Link to="/approvals" search={{ show: 'pending' }} className="underline">{pending} waiting for others</Link> : 'Requests appear here as they come.'}</Empty>
@@ -97,6 +94,7 @@ export default function Queue() {
       <div className={`min-h-0 min-w-0 ${detail ? '' : 'hidden lg:block'}`}>
         {detail ? <Outlet /> : list.isPending ? <Skeleton /> : <Empty title={items.length ? 'Choose a request' : 'Nothing to decide'}>{list.dataUpdatedAt > 0 && <>Looked <Time at={new Date(list.dataUpdatedAt).toISOString()} /></>}</Empty>}
       </div>
+    </div>
     </div>
   );
 }

@@ -15,6 +15,7 @@ import { Prose, Told } from '../kit/inert';
 import { Section } from '../kit/panes';
 import { Loaded } from '../kit/states';
 import { Countdown, Time } from '../kit/time';
+import { PolicyText } from './AheadOne';
 import { DecisionBar } from './DecisionBar';
 import { Talk } from './Talk';
 
@@ -35,6 +36,8 @@ function Votes({ request }: { request: Approval }) {
       {request.state === 'pending' && Array.from({ length: Math.min(open, 10) }, (_, n) => (
         <li key={n} className="flex items-center gap-2.5 text-text2"><Glyph tone="mute" />Approval {request.needed - open + n + 1} of {request.needed} is open</li>
       ))}
+      {request.state === 'pending' && (request.may_vote?.length ?? 0) > 0 && <li className="ps-5.5 text-meta text-text2">May still vote: {request.may_vote?.slice(0, 12).map((name, n) => <span key={name}>{n > 0 && ', '}<bdi>{name}</bdi></span>)}{(request.may_vote?.length ?? 0) > 12 && ` and ${(request.may_vote?.length ?? 0) - 12} more`}</li>}
+      {request.state === 'pending' && request.may_vote === undefined && <li className="flex items-center gap-2.5"><Glyph tone="warn" />Nobody is left who may vote on it; it expires as it is</li>}
     </ol>
   );
 }
@@ -43,7 +46,7 @@ function Votes({ request }: { request: Approval }) {
 function Ahead({ id }: { id: string }) {
   const grant = useQuery(q.grant(id));
   if (!grant.data) return null;
-  return <Section id="ahead" title="What it would cover"><pre className="mono overflow-x-auto rounded-m bg-s2 p-3 text-meta" tabIndex={0}><Told>{grant.data.policy}</Told></pre></Section>;
+  return <Section id="ahead" title="What it would cover" aside={<Link to="/approvals/ahead/$id" params={{ id }} className="underline decoration-edge underline-offset-2">The pattern, and what is left of it</Link>}><PolicyText text={grant.data.policy} /></Section>;
 }
 
 function Like({ request }: { request: Approval }) {
@@ -70,7 +73,7 @@ function Detail({ request }: { request: Approval }) {
     <article className="flex h-full min-h-0 flex-col" aria-labelledby="request-title">
       <div className="min-h-0 grow overflow-y-auto" tabIndex={0} role="region" aria-label="Request">
         <header className="px-4 pt-4 pb-5 md:px-6">
-          <Link to="/approvals" search={search} className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4" aria-hidden />All requests</Link>
+          <Link to="/approvals" search={search} className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4 rtl:-scale-x-100" aria-hidden />All requests</Link>
           <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-2">
             <h1 id="request-title" className="min-w-0 text-head font-semibold break-words">{request.requester_name} asks {request.revision ? 'to put other policies in force' : request.grant ? <>that this may run on <bdi>{request.probe_name}</bdi> without asking</> : <>to run this on <bdi>{request.probe_name}</bdi></>}</h1>
             <div className="flex items-center gap-5">{request.level && <LevelMark level={request.level} />}{request.state === 'pending' ? <Countdown until={request.expires_at} from={request.created_at} /> : <State tone={tone}>{word}</State>}</div>
@@ -87,7 +90,7 @@ function Detail({ request }: { request: Approval }) {
             <div><dt>Digest </dt><dd className="mono" title={request.digest}>{request.digest.slice(0, 16)}…</dd></div>
             <div className="flex items-center gap-1"><dt>Request</dt><dd><Id id={request.id} /></dd></div>
           </dl>
-          {request.reason ? <blockquote className="mt-3 max-w-prose border-l-2 border-edge pl-3 break-words text-text2"><span className="sr-only">{request.requester_name} says: </span><Told>{request.reason}</Told></blockquote> : <p className="mt-3 text-text3">{request.requester_name} gave no reason.</p>}
+          {request.reason ? <blockquote className="mt-3 max-w-prose border-s-2 border-edge ps-3 break-words text-text2"><span className="sr-only">{request.requester_name} says: </span><Told>{request.reason}</Told></blockquote> : <p className="mt-3 text-text3">{request.requester_name} gave no reason.</p>}
         </header>
         {request.grant && <Ahead id={request.grant} />}
         {!request.command ? <Section id="why" title="Why it waits"><p className="text-text2"><Prose>{request.why}</Prose></p></Section> : <Section id="path" title="Path to the host" aside={<Link to="/commands/$id" params={{ id: request.command }} className="underline decoration-edge underline-offset-2">The command’s whole story</Link>}>

@@ -6,7 +6,7 @@ import { type Proof, sign } from '../identity/passkey';
 
 export type VoteKey = { id: string; person: string; name: string; algorithm: string; public_key: string; passkey?: string; waits: boolean; created_at: string };
 export type Signature = { key: string; at_ms: number; nonce: string; passkey: Proof };
-type Said = { request: string; digest: string; choice: 'approve' | 'deny'; person: string; reason: string; at_ms: number; nonce: string };
+type Said = { request: string; digest: string; choice: 'approve' | 'deny'; person: string; reason: string; at_ms: number; nonce: string; standsFor?: string };
 
 export const myKeys = () => queryOptions({ queryKey: ['vote-keys'], queryFn: () => ask<{ keys: VoteKey[] }>('GET', '/api/v1/approvals/keys?mine=true') });
 
@@ -15,9 +15,9 @@ export const signing = (keys: VoteKey[] | undefined) => (keys ?? []).filter((key
 
 const hex = (all: Uint8Array) => Array.from(all, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-export async function textOf({ request, digest, choice, person, reason, at_ms, nonce }: Said): Promise<string> {
+export async function textOf({ request, digest, choice, person, reason, at_ms, nonce, standsFor = 'nobody' }: Said): Promise<string> {
   const hash = hex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(reason))));
-  return `legator vote v1\nrequest ${request}\ndigest ${digest}\nchoice ${choice}\nperson ${person}\nstands-for nobody\nreason ${hash}\nat ${at_ms}\nnonce ${nonce}\n`;
+  return `legator vote v1\nrequest ${request}\ndigest ${digest}\nchoice ${choice}\nperson ${person}\nstands-for ${standsFor}\nreason ${hash}\nat ${at_ms}\nnonce ${nonce}\n`;
 }
 
 /** What somebody signs to show that a key is theirs, or to vouch for it. */

@@ -5,6 +5,7 @@ import type { Command } from '../api/client';
 import { q } from '../api/queries';
 import { Rest } from '../shell/Rest';
 import { commandState, LevelMark, State } from '../kit/glyph';
+import { Newer, useHeld } from '../kit/held';
 import { Told } from '../kit/inert';
 import { Empty, Loaded } from '../kit/states';
 import { Time } from '../kit/time';
@@ -20,7 +21,7 @@ export function CommandRows({ commands, withHost = true }: { commands: Command[]
               <code className="truncate"><Told>{command.line}</Told></code>
               <State tone={tone}>{word}</State>
               <span className="flex min-w-0 items-center gap-3 text-meta text-text2">{withHost && <span className="truncate">{command.probe_name}</span>}<span className="truncate">{command.requester_name}</span><LevelMark level={command.level} /></span>
-              <span className="text-right text-meta text-text2"><Time at={command.created_at} /></span>
+              <span className="text-end text-meta text-text2"><Time at={command.created_at} /></span>
             </Link>
           </li>
         );
@@ -29,12 +30,16 @@ export function CommandRows({ commands, withHost = true }: { commands: Command[]
   );
 }
 
+const idOf = (command: Command) => command.id;
+const NONE: Command[] = [];
+
 const SAVED = [['', 'All'], ['held', 'Waiting for people'], ['queued', 'Waiting for room'], ['running', 'Running'], ['succeeded', 'Succeeded'], ['failed', 'Failed'], ['denied', 'Denied']] as const;
 
 export default function Commands() {
   const { state, group } = useSearch({ from: '/commands' });
   const navigate = useNavigate();
   const list = useQuery(q.commands({ limit: 200, ...(state ? { state } : {}), ...(group ? { group } : {}) }));
+  const { items, more, show, hands } = useHeld(list.data?.commands ?? NONE, idOf, `${state ?? ''} ${group ?? ''} ${list.isPlaceholderData}`);
   return (
     <div className="flex h-full min-h-0 flex-col">
       <h1 className="sr-only">Commands</h1>
@@ -45,11 +50,12 @@ export default function Commands() {
         ))}
       </div>
       {group && <p className="flex shrink-0 flex-wrap items-center gap-x-3 border-b hair tint-accent px-4 py-1.5 text-meta md:px-6">One ask to several hosts, each decided by itself. <Link to="/commands" search={state ? { state } : {}} className="underline">Show all commands</Link></p>}
-      <div className="min-h-0 grow overflow-y-auto" tabIndex={0} role="region" aria-label="Commands">
+      <div className="min-h-0 grow overflow-y-auto" tabIndex={0} role="region" aria-label="Commands" {...hands}>
+        <Newer n={more} show={show} />
         <Loaded query={list} what="the commands">
           {(page) => page.commands.length === 0
             ? <Empty title={state ? 'None like that' : 'Nothing has been asked yet'}>{state ? <Link to="/commands" className="underline">Show all commands</Link> : <>Open a host in the <Link to="/fleet" className="underline">fleet</Link> and type one.</>}</Empty>
-            : <><CommandRows commands={page.commands} />{page.next_cursor && <Rest>These are the newest 200. Narrow them, or search the <Link to="/activity" className="underline">log</Link> for older ones.</Rest>}</>}
+            : <><CommandRows commands={items} />{page.next_cursor && <Rest>These are the newest 200. Narrow them, or search the <Link to="/activity" className="underline">log</Link> for older ones.</Rest>}</>}
         </Loaded>
       </div>
     </div>

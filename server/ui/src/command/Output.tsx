@@ -12,7 +12,7 @@ const ROW = 20;
 function Row({ line }: { line: OutputLine }) {
   return (
     <>
-      {line.stream === 'stderr' && <span className="mr-2 text-warn select-none" title="Written to the error stream">!</span>}
+      {line.stream === 'stderr' && <span className="me-2 text-warn select-none" title="Written to the error stream">!</span>}
       {line.pieces.map((piece, n) => (
         <span key={n} style={{ ...(piece.color ? { color: `var(--${piece.color})` } : {}), ...(piece.bold ? { fontWeight: 600 } : {}), ...(piece.dim ? { opacity: 0.75 } : {}), ...(piece.under ? { textDecoration: 'underline' } : {}) }}>{piece.text}</span>
       ))}
@@ -43,7 +43,7 @@ export function Output({ of, name, height = 320, ended = false }: { of: Followin
         <span role="status">{n === 0 ? (of.state === 'over' || ended ? 'It wrote nothing' : 'Nothing written yet') : `${n.toLocaleString('en')} ${n === 1 ? 'line' : 'lines'}`}</span>
         {of.state === 'broken' && <span className="inline-flex items-center gap-1.5 text-warn"><Glyph tone="warn" />Connection lost; going on where it broke off</span>}
         {lines.dropped > 0 && <span className="text-warn">{lines.dropped.toLocaleString('en')} more lines are not shown; the command line shows all of it</span>}
-        <span className="ml-auto flex">{n > 0 && <><CopyButton text={plain(lines)} what="output" /><Button look="ghost" size="s" aria-label="Download the output" onClick={save}><Download className="size-4" aria-hidden /></Button></>}</span>
+        <span className="ms-auto flex">{n > 0 && <><CopyButton text={plain(lines)} what="output" /><Button look="ghost" size="s" aria-label="Download the output" onClick={save}><Download className="size-4" aria-hidden /></Button></>}</span>
       </div>
       {n > 0 && (
         <div ref={scroller} tabIndex={0} role="log" aria-label={`Output of ${name}`} aria-live="off" className="mono overflow-auto py-1 text-[0.8125rem] leading-5 outline-offset-[-2px]" style={{ maxHeight: height }}
@@ -60,7 +60,7 @@ export function Output({ of, name, height = 320, ended = false }: { of: Followin
           </div>
         </div>
       )}
-      {!follow && <Button size="s" className="absolute right-4 bottom-3 shadow-lift" onClick={() => setFollow(true)}><ArrowDown className="size-4" aria-hidden />Latest</Button>}
+      {!follow && <Button size="s" className="absolute end-4 bottom-3 shadow-lift" onClick={() => setFollow(true)}><ArrowDown className="size-4" aria-hidden />Latest</Button>}
     </div>
   );
 }

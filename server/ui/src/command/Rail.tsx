@@ -11,7 +11,7 @@ const GATE: Record<Gate['state'], { tone: Tone; word: string }> = {
 export function MiniRail({ gates }: { gates: Gate[] }) {
   const said = gates.map((gate) => `${gate.label} ${GATE[gate.state].word}`).join(', ');
   return (
-    <svg viewBox={`0 0 ${gates.length * 12} 10`} className="h-2.5 shrink-0" role="img" aria-label={said} style={{ width: gates.length * 12 }}>
+    <svg viewBox={`0 0 ${gates.length * 12} 10`} className="h-2.5 shrink-0 rtl:-scale-x-100" role="img" aria-label={said} style={{ width: gates.length * 12 }}>
       {gates.map((gate, i) => (
         <g key={gate.id} className={gate.state === 'passed' ? 'text-text3' : toneText[GATE[gate.state].tone]}>
           {i > 0 && <path d={`M${i * 12 - 4} 5h4`} stroke="var(--edge)" strokeWidth="1.2" strokeDasharray={gate.state === 'not_reached' ? '1.5 1.5' : '0'} />}
@@ -41,7 +41,7 @@ export function Rail({ gates }: { gates: Gate[] }) {
               </svg>
               {next && <span className={`mx-1.5 hidden h-px grow md:block ${next.state === 'not_reached' ? 'border-t border-dashed border-edge' : 'bg-edge'}`} />}
             </span>
-            <span className="min-w-0 md:pr-3">
+            <span className="min-w-0 md:pe-3">
               <span className={`block ${strong ? 'font-semibold text-text' : 'text-text2'}`}>{gate.label}<span className="sr-only">: {word}. </span></span>
               <span className={`block text-meta break-words ${strong ? toneText[tone] : 'text-text3'}`}>{gate.summary}</span>
             </span>

@@ -59,7 +59,7 @@ function PolicyCard({ policy, revision, open }: { policy: PolicyReason; revision
   return (
     <details open={open} className="group mb-2">
       <summary className="flex list-none flex-wrap items-center gap-x-3 gap-y-1 rounded-m py-1.5">
-        <ChevronRight className="size-4 shrink-0 text-text3 group-open:rotate-90" aria-hidden />
+        <ChevronRight className="size-4 shrink-0 text-text3 rtl:-scale-x-100 group-open:rotate-90 rtl:group-open:-rotate-90" aria-hidden />
         <code className="font-semibold break-all">{policy.id}</code>
         <span className={`rounded-s border px-1.5 text-meta ${policy.effect === 'forbid' ? 'border-bad/60 text-bad' : 'border-ok/60 text-ok'}`}>{policy.effect}</span>
         <span className="grow text-text2">{policy.rationale}</span>
@@ -89,18 +89,18 @@ function IndicatorRow({ row }: { row: Indicator }) {
   const top = numeric ? Math.max(Number(row.value), Number(row.threshold)) * 1.25 || 1 : 0;
   return (
     <tr className="border-t hair align-top">
-      <th scope="row" className="py-2 pr-3 font-normal">
+      <th scope="row" className="py-2 pe-3 font-normal">
         <State tone={tone}><code className={row.drove_outcome ? 'font-semibold' : ''}>{row.name}</code></State>
         {numeric && (
           <span className="relative mt-1.5 mb-1 block h-1 rounded-full bg-s3" aria-hidden>
-            <span className={`absolute inset-y-0 left-0 rounded-full ${row.drove_outcome ? 'bg-warn' : 'bg-text3'}`} style={{ width: `${share(row.value, top)}%` }} />
-            <span className="absolute -top-0.5 h-2 w-0.5 bg-text" style={{ left: `${share(row.threshold, top)}%` }} />
+            <span className={`absolute inset-y-0 start-0 rounded-full ${row.drove_outcome ? 'bg-warn' : 'bg-text3'}`} style={{ width: `${share(row.value, top)}%` }} />
+            <span className="absolute -top-0.5 h-2 w-0.5 bg-text" style={{ insetInlineStart: `${share(row.threshold, top)}%` }} />
           </span>
         )}
         <span className="block text-meta text-text3">{row.drove_outcome && <strong className="font-semibold text-text2">Decided the outcome. </strong>}{row.message}</span>
       </th>
-      <td className={`mono py-2 text-right ${row.drove_outcome ? 'text-warn' : ''}`}>{String(row.value)}</td>
-      <td className="mono py-2 pl-4 text-right whitespace-nowrap text-text3">{row.comparator} {String(row.threshold)}</td>
+      <td className={`mono py-2 text-end ${row.drove_outcome ? 'text-warn' : ''}`}>{String(row.value)}</td>
+      <td className="mono py-2 ps-4 text-end whitespace-nowrap text-text3">{row.comparator} {String(row.threshold)}</td>
     </tr>
   );
 }
@@ -113,9 +113,9 @@ function Script({ script }: { script: ScriptReason }) {
       {script.failed_at && <p className="mb-2 flex items-center gap-2 text-bad"><Glyph tone="bad" />The script failed at line {script.failed_at.line}. A script that fails denies.</p>}
       {script.indicators.length > 0 && (
         <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={`Indicators of ${script.script}`}>
-          <table className="w-full max-w-3xl text-left">
+          <table className="w-full max-w-3xl text-start">
             <caption className="sr-only">What {script.script} measured</caption>
-            <thead><tr className="text-meta text-text3"><th scope="col" className="pb-2 font-normal">Indicator</th><th scope="col" className="pb-2 text-right font-normal">Value</th><th scope="col" className="pb-2 pl-4 text-right font-normal">Triggers at</th></tr></thead>
+            <thead><tr className="text-meta text-text3"><th scope="col" className="pb-2 font-normal">Indicator</th><th scope="col" className="pb-2 text-end font-normal">Value</th><th scope="col" className="pb-2 ps-4 text-end font-normal">Triggers at</th></tr></thead>
             <tbody>{script.indicators.map((row) => <IndicatorRow key={row.name} row={row} />)}</tbody>
           </table>
         </div>
@@ -133,7 +133,7 @@ function WouldPass({ what }: { what: Counterfactual }) {
       <div>
         <p><Prose>{`${what.message.charAt(0).toUpperCase()}${what.message.slice(1)}.`}</Prose></p>
         {what.kind === 'change' && <p className="mt-1 text-text2"><code>{what.attribute}</code>: <del className="text-text3">{what.from || 'nothing'}</del> → <ins className="font-semibold no-underline">{what.to}</ins></p>}
-        {what.kind === 'room' && what.indicators && <p className="mt-1 text-text2">These have to fall: {what.indicators.map((name) => <code key={name} className="mr-2">{name}</code>)}</p>}
+        {what.kind === 'room' && what.indicators && <p className="mt-1 text-text2">These have to fall: {what.indicators.map((name) => <code key={name} className="me-2">{name}</code>)}</p>}
         {(what.groups?.length || what.people?.length) ? <p className="mt-1 text-text2">From {[...(what.groups ?? []), ...(what.people ?? [])].join(', ')}.</p> : null}
       </div>
     </div>

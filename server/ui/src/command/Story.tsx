@@ -53,7 +53,7 @@ function BeforeAfter({ seen }: { seen: Seen[] }) {
 
 export function CommandLine({ command }: { command: Pick<Command, 'line' | 'probe_name'> }) {
   return (
-    <div className="flex items-start gap-3 rounded-m border hair bg-s1 py-2 pr-2 pl-3.5">
+    <div className="flex items-start gap-3 rounded-m border hair bg-s1 py-2 pe-2 ps-3.5">
       <pre className="mono min-w-0 grow py-0.5 text-lead whitespace-pre-wrap break-words">{command.probe_name && <span className="text-text3 select-none">{command.probe_name}$ </span>}<Told>{command.line}</Told></pre>
       <CopyButton text={command.line} what="command" />
     </div>
@@ -118,7 +118,7 @@ export function CommandStory({ command }: { command: Command }) {
           {command.approval && <div><dt>Request </dt><dd><Link to="/approvals/$id" params={{ id: command.approval }} className="underline decoration-edge underline-offset-2">votes and evidence</Link></dd></div>}
           <div><dt>Record </dt><dd><Link to="/activity" search={{ command: command.id }} className="underline decoration-edge underline-offset-2">entries in the log</Link></dd></div>
         </dl>
-        {command.reason && <blockquote className="mt-3 max-w-prose border-l-2 border-edge pl-3 text-text2"><Told>{command.reason}</Told></blockquote>}
+        {command.reason && <blockquote className="mt-3 max-w-prose border-s-2 border-edge ps-3 text-text2"><Told>{command.reason}</Told></blockquote>}
       </header>
       <Section id="path" title="Path to the host"><Rail gates={gates(decision, command, votes)} /></Section>
       {(command.dispatched_at ?? command.started_at) && (
@@ -143,7 +143,7 @@ export default function CommandPage() {
   const command = useQuery(q.command(id));
   return (
     <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Command">
-      <div className="px-4 pt-3 md:px-6"><Link to="/commands" className="inline-flex min-h-6 items-center gap-1.5 text-text2"><ArrowLeft className="size-4" aria-hidden />All commands</Link></div>
+      <div className="px-4 pt-3 md:px-6"><Link to="/commands" className="inline-flex min-h-6 items-center gap-1.5 text-text2"><ArrowLeft className="size-4 rtl:-scale-x-100" aria-hidden />All commands</Link></div>
       <Loaded query={command} what="the command">{(found) => <CommandStory key={found.id} command={found} />}</Loaded>
     </div>
   );

@@ -60,7 +60,7 @@ function Making() {
     return (
       <div ref={shown} tabIndex={-1} className="outline-none">
         <p className="mb-2">On the host, as root. The token is shown this once; it is all that a machine needs to join, so treat it like a password.</p>
-        <div className="flex items-start gap-2 rounded-m border hair bg-bg py-2 pr-2 pl-3"><pre className="mono min-w-0 grow whitespace-pre-wrap break-all">{line}</pre><CopyButton text={line} what="line" /></div>
+        <div className="flex items-start gap-2 rounded-m border hair bg-bg py-2 pe-2 ps-3"><pre className="mono min-w-0 grow whitespace-pre-wrap break-all">{line}</pre><CopyButton text={line} what="line" /></div>
         <p className="mt-2 text-text2">Then <code>systemctl enable --now legator-probe</code>, or <code>legator-probe run</code> to try it.</p>
         <Arrivals since={made.at} />
         <Button className="mt-4" onClick={() => setMade(undefined)}>Make another token</Button>

@@ -1,7 +1,7 @@
 // The command bar of a host: says what would happen while one types, then makes it happen, and shows it happening.
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Play } from 'lucide-react';
+import { Play, Siren } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { type Command, get, http } from '../api/client';
 import { Failure, failureOf } from '../api/failure';
@@ -15,16 +15,32 @@ import { commandState, Glyph, LevelMark, outcomeState, State } from '../kit/glyp
 import { Prose, Told } from '../kit/inert';
 import { useKeys } from '../kit/keys';
 import { Refusal } from '../kit/states';
+import { toast } from '../kit/toasts';
 import { asked } from './line';
 import { useSettled } from './settled';
+
+/** What a line would come to; with a reason for it, if the glass were broken. */
+const simulated = (probe: string, line: string, breakglass?: string) => {
+  const ask = asked(line);
+  return {
+    queryKey: ['simulate', probe, line, breakglass !== undefined], enabled: Boolean(ask), staleTime: 5_000, retry: false,
+    queryFn: ({ signal }: { signal: AbortSignal }) => get(http.POST('/api/v1/probes/{id}/command/simulate', { params: { path: { id: probe } }, body: { ...ask, ...(breakglass === undefined ? {} : { breakglass }) }, signal })),
+  };
+};
+
+/** Offered only where it would make the command pass now; policy says so before anybody is tempted. */
+function useGlass(probe: string, line: string): boolean {
+  const settled = useSettled(line);
+  const plain = useQuery(simulated(probe, settled));
+  const stopped = plain.data?.outcome === 'hold' || plain.data?.outcome === 'deny';
+  const broken = useQuery({ ...simulated(probe, settled, 'would it help at all?'), enabled: Boolean(asked(settled)) && stopped });
+  return settled === line && stopped && (broken.data?.outcome === 'allow' || broken.data?.outcome === 'queue');
+}
 
 function Verdict({ probe, line }: { probe: string; line: string }) {
   const settled = useSettled(line);
   const ask = asked(settled);
-  const judged = useQuery({
-    queryKey: ['simulate', probe, settled], enabled: Boolean(ask), staleTime: 5_000, retry: false,
-    queryFn: ({ signal }) => get(http.POST('/api/v1/probes/{id}/command/simulate', { params: { path: { id: probe } }, body: { ...ask }, signal })),
-  });
+  const judged = useQuery(simulated(probe, settled));
   if (!line.trim()) return <p className="text-meta text-text2">What would happen is shown while you type. Nothing is sent before you press Run.</p>;
   if (settled !== line || judged.isPending) return <p className="text-meta text-text2">Asking the rules …</p>;
   if (judged.isError) {
@@ -64,10 +80,25 @@ function Ran({ id }: { id: string }) {
   );
 }
 
+/** What the server takes at least as a reason. */
+const LEAST = 8;
+
+function Glass({ on, onChange }: { on: boolean; onChange: (on: boolean) => void }) {
+  return (
+    <div className={`rounded-m border px-3 py-2 text-meta ${on ? 'border-bad/60 tint-bad' : 'hair'}`} data-glass={on ? 'breaking' : 'whole'}>
+      <label className="flex min-h-6 items-center gap-2 max-md:min-h-11"><input type="checkbox" className="size-4 accent-(--bad-solid)" checked={on} onChange={(e) => onChange(e.target.checked)} /><span><strong className="font-semibold">Break the glass</strong>: run it now, without waiting for people</span></label>
+      {on && <p className="mt-1 text-text2">Everybody sees it, it is counted, and another person reviews it afterwards. Say in at least {LEAST} characters why it cannot wait.</p>}
+    </div>
+  );
+}
+
 export function CommandBar({ probe, name }: { probe: string; name: string }) {
   const key = `legator-line-${probe}`;
   const [line, setLine] = useState(() => sessionStorage.getItem(key) ?? '');
   const [reason, setReason] = useState('');
+  const [breaking, setBreaking] = useState(false);
+  const lets = useGlass(probe, line);
+  const glass = breaking && lets;
   const [busy, setBusy] = useState(false);
   const [ran, setRan] = useState<string>();
   const [fault, setFault] = useState<Failure>();
@@ -76,17 +107,19 @@ export function CommandBar({ probe, name }: { probe: string; name: string }) {
   useKeys({ r: () => box.current?.focus() });
   const run = async () => {
     const ask = asked(line);
-    if (!ask || busy) return;
+    if (!ask || busy || (glass && reason.trim().length < LEAST)) return;
     setBusy(true);
     setFault(undefined);
     try {
       const command = await get(http.POST('/api/v1/probes/{id}/command', {
         params: { path: { id: probe }, header: { 'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random()) } },
-        body: { ...ask, ...(reason.trim() ? { reason: reason.trim() } : {}) },
+        body: { ...ask, ...(glass ? { breakglass: reason.trim() } : reason.trim() ? { reason: reason.trim() } : {}) },
       })) as Command;
       setRan(command.id);
       setLine('');
       setReason('');
+      setBreaking(false);
+      if (glass) toast(`You broke the glass on ${name}; another person reviews it`);
     } catch (cause) {
       const failure = failureOf(cause);
       setFault(failure);
@@ -104,13 +137,14 @@ export function CommandBar({ probe, name }: { probe: string; name: string }) {
       {ran && <Ran key={ran} id={ran} />}
       {fault && <div className="mb-3"><Refusal cause={fault}>{denied && <p className="mt-1"><Link to="/commands/$id" params={{ id: denied }} className="underline underline-offset-2">Why, clause by clause</Link></p>}</Refusal></div>}
       <form onSubmit={(e) => { e.preventDefault(); void run(); }} className="space-y-2" aria-label={`Run on ${name}`}>
-        <div className="flex gap-2">
+        <div className="flex flex-wrap gap-2">
           <input ref={box} value={line} onChange={(e) => { setLine(e.target.value); setFault(undefined); }} aria-label={`Command for ${name}`} placeholder={`Run on ${name}`} spellCheck={false} autoCapitalize="none" autoComplete="off"
-            className="mono h-9 min-w-0 grow rounded-m border border-edge bg-s1 px-3 placeholder:text-text3 max-md:h-11 max-md:text-lead" />
-          <Button look="solid" type="submit" className="h-9!" disabled={busy || !line.trim()}><Play className="size-4" aria-hidden />Run <Kbd>r</Kbd></Button>
+            className="mono h-9 min-w-0 grow basis-60 rounded-m border border-edge bg-s1 px-3 placeholder:text-text3 max-md:h-11 max-md:text-lead" />
+          <Button look={glass ? 'bad' : 'solid'} type="submit" className={glass ? 'h-9! grow' : 'h-9!'} disabled={busy || !line.trim() || (glass && reason.trim().length < LEAST)}>{glass ? <Siren className="size-4" aria-hidden /> : <Play className="size-4" aria-hidden />}{glass ? 'Break the glass and run' : <>Run <Kbd>r</Kbd></>}</Button>
         </div>
-        {line.trim() && <input value={reason} onChange={(e) => setReason(e.target.value)} aria-label="Reason" placeholder="What it is for; approvers read it" className="h-8 w-full rounded-m border border-edge bg-s1 px-3 placeholder:text-text3 max-md:h-11 max-md:text-lead" />}
+        {line.trim() && <input value={reason} onChange={(e) => setReason(e.target.value)} aria-label={glass ? 'Why the glass is broken' : 'Reason'} placeholder={glass ? 'Why it cannot wait for people; whoever reviews it reads this' : 'What it is for; approvers read it'} className="h-8 w-full rounded-m border border-edge bg-s1 px-3 placeholder:text-text3 max-md:h-11 max-md:text-lead" />}
         <div role="status" className="min-h-9"><Verdict probe={probe} line={line} /></div>
+        {lets && <Glass on={breaking} onChange={setBreaking} />}
       </form>
     </div>
   );

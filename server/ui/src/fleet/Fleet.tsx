@@ -29,7 +29,7 @@ function Filters({ f, text, set }: { f: FleetIndex; text: string; set: (query: s
     <li key={term}><button type="button" aria-pressed={words.includes(term)} onClick={() => set(toggled(text, term))} className="flex min-h-7 w-full items-center justify-between gap-2 rounded-m px-2 hover:bg-s2 aria-pressed:bg-s3">{label}<span className="text-meta text-text2">{n.toLocaleString('en')}</span></button></li>
   );
   return (
-    <nav aria-label="Narrow the fleet" className="hidden min-h-0 overflow-y-auto border-r hair bg-s1 px-2 py-3 lg:block">
+    <nav aria-label="Narrow the fleet" className="hidden min-h-0 overflow-y-auto border-e hair bg-s1 px-2 py-3 lg:block">
       <h2 className="px-2 pb-1 text-meta text-text2">State</h2>
       <ul>{PROBE_STATES.map((status) => { const { tone, word } = probeState(status); return row(`is:${status}`, <State tone={tone}>{word}</State>, counts.status.get(status) ?? 0); })}</ul>
       <h2 className="px-2 pt-4 pb-1 text-meta text-text2">Tags</h2>
@@ -50,7 +50,7 @@ function QueryBox({ f, text, set }: { f: FleetIndex; text: string; set: (query: 
   const take = (offer: string) => { set(text.replace(/\S*$/, offer) + (offer.endsWith(':') ? '' : ' '), true); setAt(-1); box.current?.focus(); };
   return (
     <form role="search" className="relative min-w-56 grow" onSubmit={(e) => { e.preventDefault(); const offer = offered[at]; if (offer) take(offer.text); else { set(text); setOpen(false); } }}>
-      <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-text3 max-md:top-3.5" aria-hidden />
+      <Search className="pointer-events-none absolute top-2 start-2.5 size-4 text-text3 max-md:top-3.5" aria-hidden />
       <input ref={box} value={text} role="combobox" aria-expanded={offered.length > 0} aria-controls="offers" aria-autocomplete="list" aria-activedescendant={at >= 0 ? `offer-${at}` : undefined} aria-label="Filter hosts" aria-describedby="match"
         placeholder="web tag:prod -is:offline cpu:>80" spellCheck={false} autoCapitalize="none" autoComplete="off"
         onChange={(e) => { set(e.target.value, true); setOpen(true); setAt(-1); }} onFocus={() => setOpen(true)} onBlur={() => { setTimeout(() => setOpen(false), 120); set(text); }}
@@ -60,7 +60,7 @@ function QueryBox({ f, text, set }: { f: FleetIndex; text: string; set: (query: 
           if (e.key === 'Tab' && !e.shiftKey && offered[at]) { e.preventDefault(); take(offered[at].text); }
           if (e.key === 'Escape') { e.preventDefault(); if (open && offered.length) setOpen(false); else box.current?.blur(); }
         }}
-        className="mono h-8 w-full rounded-m border border-edge bg-bg pr-3 pl-8 placeholder:text-text3 max-md:h-11" />
+        className="mono h-8 w-full rounded-m border border-edge bg-bg pe-3 ps-8 placeholder:text-text3 max-md:h-11" />
       <ul id="offers" role="listbox" aria-label="Keys and values" className={offered.length ? 'absolute inset-x-0 top-full z-20 mt-1 rounded-m border hair bg-s2 p-1 shadow-lift' : 'hidden'}>
         {offered.map((offer, n) => <li key={offer.text} id={`offer-${n}`} role="option" aria-selected={n === at} onMouseDown={(e) => { e.preventDefault(); take(offer.text); }} className="mono flex justify-between rounded-s px-2 py-1 text-meta hover:bg-s3 aria-selected:bg-s3"><span>{offer.text}</span>{offer.n !== undefined && <span className="text-text2">{offer.n.toLocaleString('en')}</span>}</li>)}
       </ul>
@@ -109,7 +109,7 @@ function Board({ f }: { f: FleetIndex }) {
         <div className="flex min-h-9 shrink-0 items-center gap-1 overflow-x-auto border-b hair px-3 py-1 text-meta">
           {SAVED.map(([query, label]) => <button key={query} type="button" aria-pressed={text.trim() === query} onClick={() => set(text.trim() === query ? '' : query)} className="min-h-6 shrink-0 rounded-m px-2 text-text2 hover:bg-s2 aria-pressed:bg-s3 aria-pressed:text-text">{label}</button>)}
           {(picked.length > 0 || (text.trim() !== '' && rows.length > 1 && rows.length < f.id.length)) && (
-            <div role="group" aria-label="Chosen hosts" className="ml-auto flex shrink-0 items-center gap-x-3 pl-4">
+            <div role="group" aria-label="Chosen hosts" className="ms-auto flex shrink-0 items-center gap-x-3 ps-4">
               {picked.length > 0 && <span role="status">{count(picked.length, 'host')} chosen</span>}
               {picked.length > 0 && rows.some((i) => !chosen.has(f.id[i] ?? '')) && <button type="button" className="min-h-6 underline" onClick={() => setChosen(new Set([...chosen, ...rows.map((i) => f.id[i] ?? '')]))}>Choose all {rows.length.toLocaleString('en')}</button>}
               {picked.length > 0 && <button type="button" className="min-h-6 underline" onClick={() => setChosen(new Set())}>Choose none</button>}

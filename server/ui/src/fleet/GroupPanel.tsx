@@ -37,7 +37,7 @@ function Forecast({ ids, line }: { ids: string[]; line: string }) {
       return (
         <li key={outcome}><details open={groups.length > 1 && outcome !== 'allow'}>
           <summary className="flex min-h-6 list-none flex-wrap items-center gap-x-3"><State tone={tone}><strong className="font-semibold">{word} on {of.length}</strong></State>{of[0]?.level && <LevelMark level={of[0].level} />}</summary>
-          <ul className="mt-1 max-h-48 space-y-0.5 overflow-y-auto pl-5 text-meta">{of.slice(0, 100).map((one) => <li key={one.probe} className="break-words"><code><Told>{one.probe_name}</Told></code> <span className="text-text2"><Prose>{one.summary}</Prose></span></li>)}{of.length > 100 && <li className="text-text2">and {of.length - 100} more</li>}</ul>
+          <ul className="mt-1 max-h-48 space-y-0.5 overflow-y-auto ps-5 text-meta">{of.slice(0, 100).map((one) => <li key={one.probe} className="break-words"><code><Told>{one.probe_name}</Told></code> <span className="text-text2"><Prose>{one.summary}</Prose></span></li>)}{of.length > 100 && <li className="text-text2">and {of.length - 100} more</li>}</ul>
         </details></li>
       );
     })}</ul>
@@ -96,13 +96,13 @@ export function GroupPanel({ f, targets, onClose }: { f: FleetIndex; targets: re
     }
   };
   return (
-    <aside aria-label="Run on several hosts" className="flex min-h-0 min-w-0 flex-col border-l hair bg-s1">
+    <aside aria-label="Run on several hosts" className="flex min-h-0 min-w-0 flex-col border-s hair bg-s1">
       <header className="flex items-start justify-between gap-3 border-b hair px-4 py-3"><div><h2 className="text-lead font-semibold">Run on {count(ids.length, 'host')}</h2><p className="text-meta text-text2">Each is decided by itself.</p></div><Button look="ghost" size="s" aria-label="Close" onClick={onClose}><X className="size-4" aria-hidden /></Button></header>
       <div className="min-h-0 grow space-y-4 overflow-y-auto px-4 py-3">
         {became && <Became group={became} />}
         {ids.length === 0 ? <Empty title="No host is chosen">Tick some in the list, or press <kbd>x</kbd> on them.</Empty> : (
           <form onSubmit={(e) => { e.preventDefault(); void run(); }} className="space-y-2" aria-label={`Run on ${ids.length} hosts`}>
-            <p className="max-h-24 overflow-y-auto text-meta text-text2" tabIndex={0} role="group" aria-label="Hosts it would run on">{targets.slice(0, 200).map((i) => <code key={i} className="mr-2"><Told>{f.name[i] ?? ''}</Told></code>)}{targets.length > 200 && `and ${(targets.length - 200).toLocaleString('en')} more`}</p>
+            <p className="max-h-24 overflow-y-auto text-meta text-text2" tabIndex={0} role="group" aria-label="Hosts it would run on">{targets.slice(0, 200).map((i) => <code key={i} className="me-2"><Told>{f.name[i] ?? ''}</Told></code>)}{targets.length > 200 && `and ${(targets.length - 200).toLocaleString('en')} more`}</p>
             <input ref={box} value={line} onChange={(e) => { setLine(e.target.value); setFault(undefined); }} aria-label={`Command for ${ids.length} hosts`} placeholder="uptime" spellCheck={false} autoCapitalize="none" autoComplete="off" className="mono h-9 w-full rounded-m border border-edge bg-bg px-3 placeholder:text-text3 max-md:h-11 max-md:text-lead" />
             <input value={reason} onChange={(e) => setReason(e.target.value)} aria-label="Reason" placeholder="What it is for; approvers read it" className="h-8 w-full rounded-m border border-edge bg-bg px-3 placeholder:text-text3 max-md:h-11 max-md:text-lead" />
             {many && <p role="alert" className="flex items-center gap-2"><Glyph tone="warn" />At most {MOST.toLocaleString('en')} at once from here; choose fewer, or ask a whole tag with legatorctl.</p>}

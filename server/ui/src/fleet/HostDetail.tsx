@@ -118,9 +118,9 @@ export function HostDetail({ id, tab, onTab, onClose }: { id: string; tab: strin
   const { tone, word } = probeState(probe?.status ?? '');
   const away = probe && (probe.status === 'offline' || probe.status === 'pending');
   return (
-    <aside aria-label="Host" className="flex h-full min-h-0 flex-col bg-s1 lg:border-l lg:hair">
+    <aside aria-label="Host" className="flex h-full min-h-0 flex-col bg-s1 lg:border-s lg:hair">
       <header className="px-4 pt-3 pb-3 md:px-5">
-        <button type="button" onClick={onClose} className="mb-2 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4" aria-hidden />Fleet</button>
+        <button type="button" onClick={onClose} className="mb-2 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4 rtl:-scale-x-100" aria-hidden />Fleet</button>
         <div className="flex items-start justify-between gap-3"><h2 className="mono text-lead font-semibold break-all">{probe?.name ?? id}</h2><Button look="ghost" size="s" className="hidden lg:inline-flex" aria-label="Close the host" onClick={onClose}><X className="size-4" aria-hidden /></Button></div>
         {probe && <p className="mt-1 flex flex-wrap gap-x-4 text-text2"><State tone={tone}>{word}</State>{probe.last_seen_at && <span>{away ? 'as of' : 'seen'} <Time at={probe.last_seen_at} /></span>}</p>}
         {away && <p className="mt-2 flex items-center gap-2 text-meta text-text2"><Glyph tone="warn" />{probe.status === 'offline' ? 'What follows is what was last known. A command waits until the host is back, or expires.' : 'The probe has not connected yet.'}</p>}

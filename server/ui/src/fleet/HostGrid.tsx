@@ -37,7 +37,7 @@ const HostRow = memo(function HostRow({ f, i, at, top, shown, chosen, focused, n
   const seen = f.seen[i] ?? 0;
   return (
     <div id={`row-${i}`} role="row" aria-rowindex={at + 2} aria-selected={shown} tabIndex={focused ? 0 : -1} onClick={() => onOpen(at, i)}
-      className={`absolute inset-x-0 grid ${COLS} items-center gap-3 px-4 outline-offset-[-2px] hover:bg-s2 aria-selected:bg-s3 aria-selected:shadow-[inset_2px_0_0_var(--accent)]`}
+      className={`absolute inset-x-0 grid ${COLS} items-center gap-3 px-4 outline-offset-[-2px] hover:bg-s2 aria-selected:bg-s3 aria-selected:mark`}
       style={{ height: ROW, transform: `translateY(${top}px)` }}>
       <span role="gridcell" className="flex" onClick={(e) => e.stopPropagation()}>
         <label className="flex size-6 items-center justify-center"><input type="checkbox" tabIndex={-1} checked={chosen} aria-label={`Choose ${f.name[i]}`} className="size-4 accent-(--accent-solid)" onChange={() => undefined} onClick={(e) => onChoose(at, !chosen, e.shiftKey)} /></label>

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { q } from '../api/queries';
-import { Figures, Glass } from '../approvals/Glass';
+import { Glass } from '../approvals/Glass';
 import { ordered } from '../approvals/Queue';
 import { CommandRows } from '../command/Commands';
 import { useMay } from '../identity/session';
@@ -88,7 +88,7 @@ export default function Overview() {
   const may = useMay();
   return (
     <Page title="Overview">
-      {may('viewApprovals') && <><Glass /><Waiting /><Figures /></>}
+      {may('viewApprovals') && <><Glass /><Waiting /></>}
       {may('viewFleet') && <Fleet />}
       {may('viewCommands') && <Ran />}
       <Posture />

@@ -9,8 +9,16 @@ import { Facts, Page, Section } from '../kit/panes';
 import { Loaded } from '../kit/states';
 import { type Clock, setClock, useClock } from '../kit/time';
 import { flipTheme } from '../shell/bar';
-import { KeySwitch } from '../shell/Shortcuts';
+import { KeySwitch } from '../shell/KeySwitch';
+import { Findings } from './Findings';
 import { LogKeys } from './LogKeys';
+
+/** For whoever reads from right to left; the words stay English. It counts from the next load on. */
+function Mirror() {
+  const [on, setOn] = useState(localStorage.getItem('legator-dir') === 'rtl');
+  const set = (next: boolean) => { localStorage.setItem('legator-dir', next ? 'rtl' : 'ltr'); setOn(next); window.location.reload(); };
+  return <label className="flex min-h-7 items-center gap-2"><input type="checkbox" checked={on} className="size-4 accent-(--accent-solid)" onChange={(e) => set(e.target.checked)} />The page is mirrored, for reading from right to left</label>;
+}
 
 export default function Settings() {
   const may = useMay();
@@ -26,6 +34,7 @@ export default function Settings() {
           <fieldset><legend className="mb-1 font-medium">Times</legend><div className="flex flex-wrap gap-x-6 gap-y-1">{([['relative', 'Relative'], ['local', `Local (${Intl.DateTimeFormat().resolvedOptions().timeZone})`], ['utc', 'UTC']] as [Clock, string][]).map(([value, label]) => <label key={value} className="flex min-h-7 items-center gap-2"><input type="radio" name="clock" className="size-4 accent-(--accent-solid)" checked={clock === value} onChange={() => setClock(value)} />{label}</label>)}</div></fieldset>
           <p className="flex items-center gap-3"><span className="font-medium">Theme</span><span className="text-text2">{theme}</span><Button size="s" onClick={() => setTheme(flipTheme())}>Use the {theme === 'dark' ? 'light' : 'dark'} one</Button></p>
           <KeySwitch />
+          <Mirror />
         </div>
       </Section>
       <Section id="server" title="Server">
@@ -35,6 +44,7 @@ export default function Settings() {
         )}</Loaded>
         <div className="mt-4">{version.data && <Facts rows={[['Version', version.data.version], ['Bundle', <code key="b" className="break-all">{version.data.revision}</code>], ['Probe protocol', version.data.wire.join(', ')], ['Hosts connected', String(health.data?.probes_connected ?? '—')]]} />}</div>
       </Section>
+      {may('turnKeys') && <Findings />}
       {head.data && (
         <Section id="log" title="The log’s head" aside={<CopyButton text={head.data.note} what="checkpoint" label="Copy the checkpoint" />}>
           <p className="mb-3 max-w-prose text-text2">Keep a copy elsewhere. Held against a later one it shows whether the log was cut or rewritten: <code>legatorctl audit verify</code>.</p>

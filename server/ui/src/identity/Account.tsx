@@ -14,6 +14,9 @@ import { signOut } from '../shell/bar';
 import { Codes } from './Codes';
 import { Connections, Passkeys } from './Passkeys';
 import { Qr } from './Qr';
+import { MayDo } from './forms';
+import { useMay } from './session';
+import { reachInWords } from './words';
 
 function Password() {
   const [old, setOld] = useState('');
@@ -115,12 +118,15 @@ function Sessions() {
 
 export default function Account() {
   const me = useQuery(q.me());
+  const may = useMay();
   const offers = useQuery(q.auth()).data?.providers ?? [];
+  const tenants = (useQuery({ ...q.tenants(), enabled: may('viewFleet') }).data?.tenants ?? []).map((one) => one.name);
   return (
     <Page title="Account" actions={<Button onClick={() => void signOut()}>Sign out</Button>}>
       <Section id="me" title="You">
-        <Loaded query={me} what="your account" rows={2}>{(found) => <Facts rows={[['Name', found.name], ['Roles', found.roles.join(', ') || 'none'], ['Groups', found.groups.join(', ') || 'none'], ['You may', <span key="p" className="text-text2">{found.permissions.join(', ') || 'nothing'}</span>]]} />}</Loaded>
+        <Loaded query={me} what="your account" rows={2}>{(found) => <Facts rows={[['Name', found.name], ['Roles', found.roles.join(', ') || 'none'], ['Groups', found.groups.join(', ') || 'none'], ...((found.grants?.length ?? 0) > 0 ? [['Granted', reachInWords(found.grants ?? [], tenants)] as [string, ReactNode]] : [])]} />}</Loaded>
       </Section>
+      {me.data && <Section id="may" title="What you may do" aside="At least somewhere"><MayDo actions={me.data.permissions} /></Section>}
       <Section id="second" title="Second factor"><SecondFactor /></Section>
       <Section id="passkeys" title="Passkeys"><Passkeys /></Section>
       {offers.length > 0 && <Section id="connections" title="Other ways in"><Connections offers={offers} /></Section>}

@@ -17,12 +17,12 @@ export function Section({ title, aside, id, children }: { title: string; aside?:
 }
 
 /** A page that scrolls as one, under one heading. */
-export function Page({ title, intro, actions, children }: { title: string; intro?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+export function Page({ title, intro, actions, back, children }: { title: string; intro?: ReactNode; actions?: ReactNode; back?: ReactNode; children: ReactNode }) {
   return (
     <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label={title}>
       <div className="mx-auto max-w-6xl">
         <header className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3 px-4 pt-6 pb-5 md:px-6">
-          <div><h1 className="text-head font-semibold">{title}</h1>{intro && <p className="mt-1 max-w-prose text-text2">{intro}</p>}</div>
+          <div>{back}<h1 className="text-head font-semibold break-words"><bdi>{title}</bdi></h1>{intro && <p className="mt-1 max-w-prose text-text2">{intro}</p>}</div>
           {actions && <div className="flex gap-2">{actions}</div>}
         </header>
         {children}
@@ -39,19 +39,20 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
   );
 }
 
-/** A small table. Long ones are virtual and do not come through here. */
+/** A small table. Long ones are virtual and do not come through here. On a phone a row is a list of its cells, each with its head. */
 export function Table({ caption, head, rows, keys }: { caption: string; head: string[]; rows: ReactNode[][]; keys: string[] }) {
+  // The roles are said, since a table that is laid out otherwise loses them.
   return (
     <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={`${caption}, a table`}>
-      <table className="w-full text-left">
+      <table role="table" className="w-full max-md:block">
         <caption className="sr-only">{caption}</caption>
-        <thead><tr className="text-meta text-text3">{head.map((name) => <th key={name} scope="col" className="pr-4 pb-2 font-normal">{name || <span className="sr-only">Actions</span>}</th>)}</tr></thead>
-        <tbody>
+        <thead role="rowgroup" className="max-md:sr-only"><tr role="row" className="text-meta text-text3">{head.map((name, n) => <th key={name || n} role="columnheader" scope="col" className="pe-4 pb-2 font-normal">{name || <span className="sr-only">Actions</span>}</th>)}</tr></thead>
+        <tbody role="rowgroup" className="max-md:block">
           {rows.map((row, n) => (
-            <tr key={keys[n] ?? n} className="border-t hair align-top">
+            <tr key={keys[n] ?? n} role="row" className="border-t hair align-top max-md:block max-md:py-2">
               {row.map((cell, c) => c === 0
-                ? <th key={c} scope="row" className="py-2 pr-4 font-normal">{cell}</th>
-                : <td key={c} className="py-2 pr-4 text-text2">{cell}</td>)}
+                ? <th key={c} role="rowheader" scope="row" className="py-2 pe-4 font-normal max-md:block max-md:py-1">{cell}</th>
+                : <td key={c} role="cell" data-head={head[c] || undefined} className="py-2 pe-4 text-text2 max-md:flex max-md:gap-3 max-md:py-1 max-md:empty:hidden max-md:data-head:before:w-24 max-md:data-head:before:shrink-0 max-md:data-head:before:text-text3 max-md:data-head:before:content-[attr(data-head)]">{cell}</td>)}
             </tr>
           ))}
         </tbody>
@@ -68,7 +69,7 @@ export function Tabs({ value, onChange, items, label }: { value: string; onChang
         {items.map((tab) => (
           <RTabs.Trigger key={tab.id} value={tab.id}
             className="-mb-px shrink-0 border-b-2 border-transparent px-2.5 py-2 text-text2 hover:text-text data-[state=active]:border-accent data-[state=active]:text-text">
-            {tab.label}{tab.count !== undefined && <span className="ml-1.5 text-meta text-text3">{tab.count}</span>}
+            {tab.label}{tab.count !== undefined && <span className="mx-1.5 text-meta text-text3">{tab.count}</span>}
           </RTabs.Trigger>
         ))}
       </RTabs.List>

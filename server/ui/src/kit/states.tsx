@@ -35,7 +35,7 @@ export function FailureNote({ cause, what, retry }: { cause: unknown; what: stri
       <p className="mt-1 max-w-prose text-text2"><Prose>{said.detail}</Prose> <Prose>{said.help}</Prose></p>
       <p className="mt-3 flex flex-wrap items-center gap-2">
         {retry && <Button onClick={retry}>Try again</Button>}
-        {said.request_id && <span className="flex items-center text-meta text-text2">Request <code className="ml-1">{said.request_id}</code><CopyButton text={said.request_id} what="request id" /></span>}
+        {said.request_id && <span className="flex items-center text-meta text-text2">Request <code className="ms-1">{said.request_id}</code><CopyButton text={said.request_id} what="request id" /></span>}
       </p>
     </div>
   );

@@ -21,7 +21,7 @@ export function Toasts() {
   return (
     <div role="status" aria-label="Notes" className="pointer-events-none fixed inset-x-3 bottom-4 z-50 flex flex-col items-center gap-2">
       {shown.map((note) => (
-        <div key={note.id} className="pointer-events-auto flex max-w-lg items-center gap-3 rounded-l border hair bg-s2 py-2 pr-2 pl-4 shadow-lift">
+        <div key={note.id} className="pointer-events-auto flex max-w-lg items-center gap-3 rounded-l border hair bg-s2 py-2 pe-2 ps-4 shadow-lift">
           <span className="min-w-0 break-words">{note.text}</span>
           {note.undo && <Button size="s" onClick={() => { note.undo?.(); drop(note.id); }}>Undo</Button>}
           <Button look="ghost" size="s" aria-label="Close this note" onClick={() => drop(note.id)}><X className="size-4" aria-hidden /></Button>

@@ -39,9 +39,9 @@ function Coverage({ files }: { files: NonNullable<Checked['coverage']> }) {
             <details className="group">
               <summary className="flex min-h-8 list-none flex-wrap items-center gap-x-3 rounded-m px-1 hover:bg-s2">
                 <Glyph tone={unseen.length === 0 ? 'ok' : file.seen === 0 ? 'bad' : 'warn'} /><code className="min-w-0 break-all">{file.file}</code>
-                <span className="ml-auto flex items-center gap-3 text-meta text-text2"><span className="h-1 w-20 rounded-full bg-s3" aria-hidden><span className="block h-full rounded-full bg-text3" style={{ width: `${(file.seen / file.of) * 100}%` }} /></span><span className="mono w-20 text-right">{file.seen} of {file.of}</span></span>
+                <span className="ms-auto flex items-center gap-3 text-meta text-text2"><span className="h-1 w-20 rounded-full bg-s3" aria-hidden><span className="block h-full rounded-full bg-text3" style={{ width: `${(file.seen / file.of) * 100}%` }} /></span><span className="mono w-20 text-end">{file.seen} of {file.of}</span></span>
               </summary>
-              <div className="py-2 pl-6">
+              <div className="py-2 ps-6">
                 {unseen.length === 0 ? <p className="text-text2">Nothing is missing.</p> : (
                   <ul className="space-y-0.5">{unseen.slice(0, 200).map(({ point, side }, n) => <li key={n} className="break-words"><Link to="/policies" search={{ file: file.file, line: point.line, cover: true }} className={`${place} text-meta`}>{point.line}</Link> <code>{point.text}</code> <span className="text-text2">never {side.name}{point.kind === 'clause' || point.kind === 'branch' ? `, in ${point.within}` : ''}</span></li>)}</ul>
                 )}
@@ -70,7 +70,7 @@ function All({ cases }: { cases: readonly Case[] }) {
       {byFile.map(([file, held]) => (
         <details key={file} open={text !== ''} className="mb-1">
           <summary className="min-h-7"><code>{file}</code> <span className="text-meta text-text2">{count(held.length, 'case')}</span></summary>
-          <ul className="py-1 pl-4">{held.map((one) => <li key={`${one.line}:${one.name}`} className="flex items-start gap-2"><Glyph tone={one.problems.length ? 'bad' : 'ok'} className="mt-1" /><Link to="/policies" search={{ file, line: one.line }} className="min-w-0 break-words hover:underline">{one.name}</Link></li>)}</ul>
+          <ul className="py-1 ps-4">{held.map((one) => <li key={`${one.line}:${one.name}`} className="flex items-start gap-2"><Glyph tone={one.problems.length ? 'bad' : 'ok'} className="mt-1" /><Link to="/policies" search={{ file, line: one.line }} className="min-w-0 break-words hover:underline">{one.name}</Link></li>)}</ul>
         </details>
       ))}
     </>
@@ -103,7 +103,7 @@ function Run({ active }: { active: string }) {
   if (query.isError) return <FailureNote cause={query.error} what="what the cases come to" retry={() => void query.refetch()} />;
   if (!found) return <><p className="px-6 pt-5 text-text2">The server runs every case, and again to see what they show. That takes some seconds.</p><Skeleton rows={5} /></>;
   const errors = errorsIn(found);
-  if (!found.cases) return <Empty title="It does not load, so no case can run"><ul className="text-left">{errors.map((one, n) => <li key={n}><Link to="/policies" search={{ file: one.file, ...(one.line ? { line: one.line } : {}) }} className={place}>{one.file}:{one.line}</Link> <Prose>{one.message}</Prose></li>)}</ul></Empty>;
+  if (!found.cases) return <Empty title="It does not load, so no case can run"><ul className="text-start">{errors.map((one, n) => <li key={n}><Link to="/policies" search={{ file: one.file, ...(one.line ? { line: one.line } : {}) }} className={place}>{one.file}:{one.line}</Link> <Prose>{one.message}</Prose></li>)}</ul></Empty>;
   const failing = found.cases.filter((one) => one.problems.length > 0);
   return (
     <div className={behind ? 'opacity-60' : ''} aria-busy={behind}>

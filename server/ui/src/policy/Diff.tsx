@@ -23,10 +23,10 @@ export function Diff({ path, change, hunks }: { path: string; change: string; hu
               <tbody key={n} className={n ? 'border-t hair' : ''}>
                 {hunk.lines.map((line, at) => (
                   <tr key={at} className={line.kind === 'added' ? 'tint-ok' : line.kind === 'removed' ? 'tint-bad' : ''}>
-                    <td className="w-10 px-2 text-right align-top text-meta leading-5 text-text2 select-none">{line.before ?? ''}</td>
-                    <td className="w-10 px-2 text-right align-top text-meta leading-5 text-text2 select-none">{line.after ?? ''}</td>
+                    <td className="w-10 px-2 text-end align-top text-meta leading-5 text-text2 select-none">{line.before ?? ''}</td>
+                    <td className="w-10 px-2 text-end align-top text-meta leading-5 text-text2 select-none">{line.after ?? ''}</td>
                     <td className={`w-5 align-top select-none ${line.kind === 'added' ? 'text-ok' : line.kind === 'removed' ? 'text-bad' : ''}`}><span aria-hidden>{SIGN[line.kind]}</span><span className="sr-only">{SAID[line.kind]}</span></td>
-                    <td className="pr-4 whitespace-pre"><Told>{line.text}</Told></td>
+                    <td className="pe-4 whitespace-pre"><Told>{line.text}</Told></td>
                   </tr>
                 ))}
               </tbody>

@@ -37,7 +37,7 @@ export function Matrix({ tally, narrow, onNarrow }: { tally: Tally; narrow: Narr
   const groups: ['principal' | 'tag' | 'action' | 'policy', string, Tally['by_tag']][] = [['principal', 'By who asked', tally.by_principal], ['tag', 'By tag', tally.by_tag], ['action', 'By action', tally.by_action], ['policy', 'By what made the difference', tally.by_policy]];
   const stopped = Object.entries(tally.not_replayable);
   const button = (on: boolean, set: Narrow, label: React.ReactNode, n: number) => (
-    <button type="button" aria-pressed={on} disabled={n === 0} onClick={() => onNarrow(set)} className="flex min-h-7 w-full items-center justify-between gap-3 rounded-m px-2 text-left hover:bg-s2 disabled:text-text3 aria-pressed:bg-s3 max-md:min-h-11">{label}<span className="mono text-meta">{n.toLocaleString('en')}</span></button>
+    <button type="button" aria-pressed={on} disabled={n === 0} onClick={() => onNarrow(set)} className="flex min-h-7 w-full items-center justify-between gap-3 rounded-m px-2 text-start hover:bg-s2 disabled:text-text3 aria-pressed:bg-s3 max-md:min-h-11">{label}<span className="mono text-meta">{n.toLocaleString('en')}</span></button>
   );
   return (
     <div className="grid gap-x-8 gap-y-5 md:grid-cols-2 xl:grid-cols-3">
@@ -101,10 +101,10 @@ export function Rows({ differences, asks }: { differences: readonly Difference[]
       const shown = open === id;
       return (
         <li key={id} data-difference={found.kind}>
-          <button type="button" aria-expanded={shown} onClick={() => setOpen(shown ? undefined : id)} className="grid w-full grid-cols-[minmax(0,1fr)_auto] gap-x-4 gap-y-0.5 px-4 py-2.5 text-left outline-offset-[-2px] hover:bg-s2 md:px-6">
+          <button type="button" aria-expanded={shown} onClick={() => setOpen(shown ? undefined : id)} className="grid w-full grid-cols-[minmax(0,1fr)_auto] gap-x-4 gap-y-0.5 px-4 py-2.5 text-start outline-offset-[-2px] hover:bg-s2 md:px-6">
             <code className="truncate"><Told>{found.line}</Told></code><State tone={tone}>{word}</State>
             <span className="flex min-w-0 items-center gap-3 text-meta text-text2"><span className="truncate"><Told>{found.principal}</Told>{found.probe && <> on <Told>{found.probe}</Told></>}</span><LevelMark level={found.action_after} /><span className="truncate max-md:hidden">{found.policies.join(', ')}</span></span>
-            <span className="text-right text-meta text-text2"><Time at={found.at} exact /></span>
+            <span className="text-end text-meta text-text2"><Time at={found.at} exact /></span>
           </button>
           {shown && <div className="border-t hair bg-bg px-4 py-3 md:px-6">{found.reclassified && <p className="mb-2 flex items-center gap-2"><Glyph tone="warn" />The candidate’s table takes it for {found.action_after}, not {found.action_before}.</p>}<Both found={found} asks={asks} /></div>}
         </li>

@@ -47,10 +47,10 @@ export default function HistoryPage() {
             <>
               <ul className="-mx-4 divide-y divide-line md:-mx-6">{bundles.map((one) => (
                 <li key={one.revision}><Link to="/policies/history/$rev" params={{ rev: one.revision }} className="grid grid-cols-[minmax(0,1fr)_auto] gap-x-4 gap-y-0.5 px-4 py-2.5 hover:bg-s2 md:px-6">
-                  <span className="min-w-0 truncate"><code className="mr-3 font-semibold">{one.revision.slice(0, 10)}</code>{one.message}</span>
+                  <span className="min-w-0 truncate"><code className="me-3 font-semibold">{one.revision.slice(0, 10)}</code>{one.message}</span>
                   {one.active ? <State tone="ok">Decides now</State> : one.passed ? <State tone="mute">Could decide</State> : <State tone="bad">A case does not hold</State>}
                   <span className="truncate text-meta text-text2">{one.publisher}, {originOf(one.origin.kind)} · {count(one.policies, 'policy', 'policies')}, {count(one.scripts, 'script')}, {count(one.cases, 'case')}</span>
-                  <span className="text-right text-meta text-text2"><Time at={one.published_at} /></span>
+                  <span className="text-end text-meta text-text2"><Time at={one.published_at} /></span>
                 </Link></li>
               ))}</ul>
               {next_cursor !== undefined && <p className="pt-3 text-meta text-text2">The newest 200. <code>legatorctl bundle list</code> has all.</p>}
@@ -71,9 +71,9 @@ export default function HistoryPage() {
           {({ activations: list }) => list.length === 0 ? <Empty title="Nothing yet" /> : (
             <ol className="space-y-2">{list.map((one, n) => (
               <li key={one.n} className="flex items-start gap-2.5"><Glyph tone={n === 0 ? 'ok' : 'mute'} className="mt-1" />
-                <p className="min-w-0 break-words"><Link to="/policies/history/$rev" params={{ rev: one.revision }} className="underline decoration-edge underline-offset-2"><code>{one.revision.slice(0, 10)}</code></Link> {HOW[one.how] ?? one.how} <span className="text-text2">by {one.actor}, <Time at={one.at} exact /></span>{one.reason && <q className="ml-2 text-text2">{one.reason}</q>}
-                  {one.approval && <Link to="/approvals/$id" params={{ id: one.approval }} className="ml-2 underline decoration-edge underline-offset-2">who agreed</Link>}
-                  {list[n + 1] && list[n + 1]?.revision !== one.revision && <Link to="/policies/history" search={{ from: list[n + 1]?.revision ?? '', to: one.revision }} className="ml-2 underline decoration-edge underline-offset-2">what it changed</Link>}</p></li>
+                <p className="min-w-0 break-words"><Link to="/policies/history/$rev" params={{ rev: one.revision }} className="underline decoration-edge underline-offset-2"><code>{one.revision.slice(0, 10)}</code></Link> {HOW[one.how] ?? one.how} <span className="text-text2">by {one.actor}, <Time at={one.at} exact /></span>{one.reason && <q className="ms-2 text-text2">{one.reason}</q>}
+                  {one.approval && <Link to="/approvals/$id" params={{ id: one.approval }} className="ms-2 underline decoration-edge underline-offset-2">who agreed</Link>}
+                  {list[n + 1] && list[n + 1]?.revision !== one.revision && <Link to="/policies/history" search={{ from: list[n + 1]?.revision ?? '', to: one.revision }} className="ms-2 underline decoration-edge underline-offset-2">what it changed</Link>}</p></li>
             ))}</ol>
           )}
         </Loaded>

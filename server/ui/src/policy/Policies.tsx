@@ -1,8 +1,8 @@
 // The frame of everything about the rules: which bundle decides, what is being changed, and the ways to look at it.
 import { useQuery } from '@tanstack/react-query';
-import { Link, Outlet, useRouterState } from '@tanstack/react-router';
+import { Link, Outlet } from '@tanstack/react-router';
 import { RotateCw, Undo2 } from 'lucide-react';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { type Bundle, get, http } from '../api/client';
 import { client, q } from '../api/queries';
 import { useMay } from '../identity/session';
@@ -11,6 +11,7 @@ import { Button, CopyButton } from '../kit/controls';
 import { Glyph } from '../kit/glyph';
 import { Prose } from '../kit/inert';
 import { Loaded, Refusal } from '../kit/states';
+import { TabLinks } from '../kit/tabs';
 import { Time } from '../kit/time';
 import { toast } from '../kit/toasts';
 import { changed, discard, openDraft, rebase, useDraft, useKept } from './draft';
@@ -65,12 +66,12 @@ function DraftLine({ active }: { active: string }) {
         <span className="flex items-center gap-2"><Glyph tone="act" />Draft: {count(files.length, 'file')} changed{kept ? ', kept in this browser' : ''}</span>
         {!kept && <span className="flex items-center gap-1.5"><Glyph tone="warn" />This browser keeps nothing; publish or copy before you leave</span>}
         {over && <span className="flex flex-wrap items-center gap-x-2"><Glyph tone="warn" />It lies over <code>{draft.base.slice(0, 10)}</code>, and another bundle decides now. <button type="button" className="min-h-6 underline" onClick={() => void move()}>Lay it over that one</button></span>}
-        <Link to="/policies/changes" className="ml-auto inline-flex min-h-6 items-center underline">See what changes</Link>
+        <Link to="/policies/changes" className="ms-auto inline-flex min-h-6 items-center underline">See what changes</Link>
         <button type="button" className="min-h-6 underline" onClick={() => { const back = discard(); setClash(undefined); toast('The draft is discarded', back); }}>Discard</button>
       </p>
       {clash && (
-        <div role="alert" className="mt-1 pb-1">Changed here and in the bundle that decides now: {clash.map((path) => <code key={path} className="mr-2">{path}</code>)}
-          <span className="ml-1 inline-flex gap-3"><Link to="/policies/history" search={{ from: draft.base, to: active }} className="underline">See their change</Link><button type="button" className="underline" onClick={() => { rebase(active); setClash(undefined); }}>Keep mine in their place</button></span>
+        <div role="alert" className="mt-1 pb-1">Changed here and in the bundle that decides now: {clash.map((path) => <code key={path} className="me-2">{path}</code>)}
+          <span className="ms-1 inline-flex gap-3"><Link to="/policies/history" search={{ from: draft.base, to: active }} className="underline">See their change</Link><button type="button" className="underline" onClick={() => { rebase(active); setClash(undefined); }}>Keep mine in their place</button></span>
         </div>
       )}
       {fault !== undefined && <Refusal cause={fault} />}
@@ -83,24 +84,10 @@ const TABS = [
   ['/policies/shadow', 'Shadow', 'readAudit'], ['/policies/history', 'History', 'viewPolicies'],
 ] as const;
 
-function TabLinks() {
+function Tabs() {
   const draft = useDraft();
   const may = useMay();
-  const path = useRouterState({ select: (state) => state.location.pathname });
-  const bar = useRef<HTMLElement>(null);
-  // On a phone the tabs are wider than the screen; the one that is open is in it.
-  useEffect(() => bar.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [path]);
-  return (
-    <nav ref={bar} aria-label="Policies" className="shrink-0 overflow-x-auto border-b hair bg-s1 px-2 md:px-4">
-      <ul className="flex gap-1">{TABS.filter(([, , needs]) => may(needs)).map(([to, label]) => {
-        const n = to === '/policies/changes' ? changed(draft).length : 0;
-        return (
-          <li key={to} className="shrink-0"><Link to={to} activeOptions={{ exact: to === '/policies', includeSearch: false }}
-            className="-mb-px block border-b-2 border-transparent px-2.5 py-2 text-text2 hover:text-text aria-[current]:border-accent aria-[current]:text-text">{label}{n > 0 && <span className="ml-1.5 rounded-full bg-accent-solid px-1.5 text-meta font-semibold text-on-accent">{n}</span>}</Link></li>
-        );
-      })}</ul>
-    </nav>
-  );
+  return <TabLinks label="Policies" items={TABS.filter(([, , needs]) => may(needs)).map(([to, label]) => ({ to, label, exact: to === '/policies', n: to === '/policies/changes' ? changed(draft).length : undefined }))} />;
 }
 
 function Bar({ bundle, children }: { bundle: Bundle; children: ReactNode }) {
@@ -129,16 +116,16 @@ function Bar({ bundle, children }: { bundle: Bundle; children: ReactNode }) {
   return (
     <div className="flex h-full min-h-0 flex-col">
       <div className="flex shrink-0 flex-wrap items-center gap-x-5 gap-y-1 bg-s1 px-4 pt-2 pb-1 md:px-6">
-        <span className="flex items-center">Bundle <Link to="/policies/history/$rev" params={{ rev: bundle.revision }} className="ml-1.5 underline decoration-edge underline-offset-2"><code className="font-semibold" title={bundle.revision}>{bundle.revision.slice(0, 10)}</code></Link><CopyButton text={bundle.revision} what="revision" /></span>
+        <span className="flex items-center">Bundle <Link to="/policies/history/$rev" params={{ rev: bundle.revision }} className="ms-1.5 underline decoration-edge underline-offset-2"><code className="font-semibold" title={bundle.revision}>{bundle.revision.slice(0, 10)}</code></Link><CopyButton text={bundle.revision} what="revision" /></span>
         <span className="text-text2 max-md:hidden">{bundle.source === 'shipped' ? 'as it ships with this server' : bundle.source}</span>
         <span className="text-text2">active since <Time at={bundle.activated_at} /></span>
         {pin && <span className="flex items-center gap-2 text-text2" title={pin.reason}><Glyph tone="warn" />pinned by {pin.actor}: the source does not move it{may('activateBundle') && <button type="button" className="underline" onClick={() => void unpin()}>Unpin it</button>}</span>}
-        <span className="ml-auto flex gap-2">
+        <span className="ms-auto flex gap-2">
           {bundle.source !== 'shipped' && may('activateBundle') && <Button size="s" disabled={busy} onClick={() => void again()}><RotateCw className="size-4" aria-hidden />Read it again</Button>}
           {may('activateBundle') && <RollBack active={bundle.revision} icon={<Undo2 className="size-4" aria-hidden />} />}
         </span>
       </div>
-      <TabLinks />
+      <Tabs />
       {fault !== undefined && <div className="p-4"><Refusal cause={fault} /></div>}
       <Faults bundle={bundle} /><Asked /><DraftLine active={bundle.revision} />
       <div className="min-h-0 grow">{children}</div>

@@ -31,7 +31,7 @@ function Progress({ replay }: { replay: Replay }) {
   };
   return (
     <div className="mt-3 max-w-xl space-y-2">
-      <div role="progressbar" aria-label="Decisions looked at" aria-valuemin={0} aria-valuemax={replay.total} aria-valuenow={replay.seen} className="h-1.5 overflow-hidden rounded-full bg-s3"><div className="h-full origin-left bg-accent-solid" style={{ transform: `scaleX(${share})` }} /></div>
+      <div role="progressbar" aria-label="Decisions looked at" aria-valuemin={0} aria-valuemax={replay.total} aria-valuenow={replay.seen} className="h-1.5 overflow-hidden rounded-full bg-s3"><div className="h-full origin-left bg-accent-solid rtl:origin-right" style={{ transform: `scaleX(${share})` }} /></div>
       <p className="flex flex-wrap items-center gap-x-4 text-meta text-text2"><span className="mono">{replay.seen.toLocaleString('en')} of {replay.total.toLocaleString('en')}</span>{may('replayDecisions') && <Button size="s" onClick={() => void cancel()}>Cancel it</Button>}</p>
       {fault !== undefined && <Refusal cause={fault} />}
     </div>
@@ -77,7 +77,7 @@ export default function OneReplay() {
   return (
     <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Replay">
       {!query.data && <h1 className="sr-only">Replay</h1>}
-      <Link to="/policies/replays" className="mx-4 mt-4 inline-flex min-h-6 items-center gap-1.5 text-text2 md:mx-6"><ArrowLeft className="size-4" aria-hidden />All replays</Link>
+      <Link to="/policies/replays" className="mx-4 mt-4 inline-flex min-h-6 items-center gap-1.5 text-text2 md:mx-6"><ArrowLeft className="size-4 rtl:-scale-x-100" aria-hidden />All replays</Link>
       <Loaded query={query} what="the replay">
         {(replay) => {
           const [word, tone] = replayState(replay.state);

@@ -78,7 +78,7 @@ export default function Replays() {
               return (
                 <li key={replay.id}><Link to="/policies/replays/$id" params={{ id: replay.id }} className="grid grid-cols-[minmax(0,1fr)_auto] gap-x-4 gap-y-0.5 px-4 py-2.5 hover:bg-s2 md:px-6">
                   <span className="truncate">Under <code>{replay.candidate.slice(0, 10)}</code>, {replay.total.toLocaleString('en')} decisions</span><State tone={tone}>{word}</State>
-                  <span className="truncate text-meta text-text2">{changed.length ? changed.map(([kind, n]) => `${n} ${kindOf(kind)[0].toLowerCase()}`).join(', ') : replay.ended ? 'Nothing would change' : '…'}</span><span className="text-right text-meta text-text2">{replay.actor} · <Time at={replay.created_at} /></span>
+                  <span className="truncate text-meta text-text2">{changed.length ? changed.map(([kind, n]) => `${n} ${kindOf(kind)[0].toLowerCase()}`).join(', ') : replay.ended ? 'Nothing would change' : '…'}</span><span className="text-end text-meta text-text2">{replay.actor} · <Time at={replay.created_at} /></span>
                 </Link></li>
               );
             })}</ul>

@@ -56,7 +56,7 @@ export default function RevisionPage() {
   return (
     <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Revision">
       {!query.data && <h1 className="sr-only">Revision</h1>}
-      <Link to="/policies/history" className="mx-4 mt-4 inline-flex min-h-6 items-center gap-1.5 text-text2 md:mx-6"><ArrowLeft className="size-4" aria-hidden />All revisions</Link>
+      <Link to="/policies/history" className="mx-4 mt-4 inline-flex min-h-6 items-center gap-1.5 text-text2 md:mx-6"><ArrowLeft className="size-4 rtl:-scale-x-100" aria-hidden />All revisions</Link>
       <Loaded query={query} what="the revision">
         {(found) => (
           <>

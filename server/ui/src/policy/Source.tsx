@@ -92,7 +92,7 @@ function File({ path, base, inBase, active, rev }: { path: string; base: string;
     <>
       <div className="mb-2 flex flex-wrap items-center gap-x-4 gap-y-1">
         <h2 className="mono min-w-0 font-semibold break-all">{path}</h2>
-        <span className="ml-auto flex flex-wrap gap-2">
+        <span className="ms-auto flex flex-wrap gap-2">
           {editable && <label className="flex min-h-7 items-center gap-2 text-text2"><input type="checkbox" checked={cover} className="size-4 accent-(--accent-solid)" onChange={(e) => void navigate({ to: '/policies', search: { file: path, ...(e.target.checked ? { cover: true } : {}) }, replace: true })} />What the cases show</label>}
           {editable && touched && <Button size="s" onClick={() => { const before = currentDraft()?.files[path]; restore(path); toast(`${path} is as it was`, before === undefined ? undefined : () => write(base, path, before, held.current)); }}><RotateCcw className="size-4" aria-hidden />{inBase ? 'As it was' : 'Take it away'}</Button>}
           {editable && !gone && <Button size="s" look="ghost" onClick={() => { const before = currentDraft()?.files[path]; remove(base, path, inBase); toast(`${path} is left out of the draft`, () => { restore(path); if (before !== undefined) write(base, path, before, held.current); }); }}><Trash2 className="size-4" aria-hidden />Leave it out</Button>}
@@ -139,9 +139,9 @@ export default function Source() {
       {() => (
         <div className="grid h-full min-h-0 grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] lg:grid-cols-[264px_minmax(0,1fr)]">
           <h1 className="sr-only">Policies</h1>
-          <div className={`min-h-0 overflow-y-auto border-r hair bg-s1 p-2 ${file ? 'hidden lg:block' : ''}`}><Tree paths={paths} draft={search.rev ? undefined : draft} inBase={inBase} current={file} rev={search.rev} checked={search.rev ? undefined : checked.data} onNew={may('publishBundle') && !search.rev ? make : undefined} /></div>
+          <div className={`min-h-0 overflow-y-auto border-e hair bg-s1 p-2 ${file ? 'hidden lg:block' : ''}`}><Tree paths={paths} draft={search.rev ? undefined : draft} inBase={inBase} current={file} rev={search.rev} checked={search.rev ? undefined : checked.data} onNew={may('publishBundle') && !search.rev ? make : undefined} /></div>
           <div className={`min-h-0 overflow-y-auto p-4 md:p-6 ${file ? '' : 'hidden lg:block'}`} tabIndex={0} role="region" aria-label="Source">
-            {file ? <><Link to="/policies" search={search.rev ? { rev: search.rev } : {}} className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4" aria-hidden />Files</Link><File key={file} path={file} base={base} inBase={inBase.has(file)} active={active.revision} rev={search.rev} /></>
+            {file ? <><Link to="/policies" search={search.rev ? { rev: search.rev } : {}} className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4 rtl:-scale-x-100" aria-hidden />Files</Link><File key={file} path={file} base={base} inBase={inBase.has(file)} active={active.revision} rev={search.rev} /></>
               : <Empty title={search.file ? 'The bundle has no such file' : 'Choose a file'} />}
           </div>
         </div>

@@ -18,7 +18,7 @@ function Row({ path, draft, inBase, current, rev, checked }: Omit<Props, 'paths'
     <li>
       <Link to="/policies" search={rev ? { file: path, rev } : { file: path }} aria-current={current === path ? 'true' : undefined} className="flex min-h-7 items-center gap-2 rounded-m px-2 hover:bg-s2 aria-[current]:bg-s3 max-md:min-h-11">
         <FileCode2 className="size-4 shrink-0 text-text3" aria-hidden /><span className={`mono truncate ${gone ? 'line-through' : ''}`}>{path.split('/').at(-1)}</span>
-        <span className="ml-auto flex shrink-0 items-center gap-1.5 text-meta text-text2">{word && <span className="text-accent">{word}</span>}{findings.length > 0 && <><Glyph tone={errors ? 'bad' : 'warn'} /><span>{findings.length}<span className="sr-only"> {errors ? 'findings' : 'warnings'}</span></span></>}</span>
+        <span className="ms-auto flex shrink-0 items-center gap-1.5 text-meta text-text2">{word && <span className="text-accent">{word}</span>}{findings.length > 0 && <><Glyph tone={errors ? 'bad' : 'warn'} /><span>{findings.length}<span className="sr-only"> {errors ? 'findings' : 'warnings'}</span></span></>}</span>
       </Link>
     </li>
   );

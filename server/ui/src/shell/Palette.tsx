@@ -12,7 +12,7 @@ import { doings } from './onPage';
 export type Action = { id: string; label: string; meta?: string; run: () => void };
 const MOST = 12;
 
-export function Palette({ open, onOpenChange, actions }: { open: boolean; onOpenChange: (open: boolean) => void; actions: Action[] }) {
+export default function Palette({ open, onOpenChange, actions }: { open: boolean; onOpenChange: (open: boolean) => void; actions: Action[] }) {
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
   const navigate = useNavigate();
@@ -28,7 +28,7 @@ export function Palette({ open, onOpenChange, actions }: { open: boolean; onOpen
     const fits = (said: string) => words.every((word) => said.toLowerCase().includes(word));
     const fixed: Action[] = [
       ...MAP.filter((place) => !place.needs || may(place.needs)).map((place) => ({ id: place.to, label: `Go to ${place.label}`, meta: `g ${place.key}`, run: () => void navigate({ to: place.to }) })),
-      ...INNER.filter((place) => may(place.needs)).map((place) => ({ id: place.to, label: `Go to ${place.label}`, meta: 'Policies', run: () => void navigate({ to: place.to }) })),
+      ...INNER.filter((place) => may(place.needs)).map((place) => ({ id: place.to, label: `Go to ${place.label}`, meta: place.in, run: () => void navigate({ to: place.to }) })),
       ...actions,
       ...(waiting.data?.approvals ?? []).map((request) => ({ id: request.id, label: `${revealed(request.line)} on ${request.probe_name}`, meta: 'waits for people', run: () => void navigate({ to: '/approvals/$id', params: { id: request.id } }) })),
     ].filter((action) => fits(`${action.label} ${action.meta ?? ''} ${action.id}`));

@@ -1,5 +1,6 @@
 // The way in: set up, sign in, or the shell. The address never changes on the way, so that a link leads where it should.
 import { useQuery } from '@tanstack/react-query';
+import { Direction } from 'radix-ui';
 import { useEffect } from 'react';
 import { q, startLive } from '../api/queries';
 import { SetupPage } from '../identity/Setup';
@@ -16,5 +17,5 @@ export function Root() {
   // The link that was printed at the first start, or that an administrator gave away.
   if (auth.data?.setup_needed || (window.location.pathname === '/setup' && window.location.hash.length > 1)) return <SetupPage first={auth.data?.setup_needed === true} />;
   if (!signedIn) return <SignInPage />;
-  return <Shell />;
+  return <Direction.Provider dir={document.documentElement.dir === 'rtl' ? 'rtl' : 'ltr'}><Shell /></Direction.Provider>;
 }

@@ -1,7 +1,6 @@
 // Every key that does something, and the switch that turns single keys off.
-import { useState } from 'react';
-import { keysOn, setKeys } from '../kit/keys';
 import { Modal } from '../kit/panes';
+import { KeySwitch } from './KeySwitch';
 import { MAP } from './map';
 
 const KEYS: [string, string][] = [
@@ -10,17 +9,7 @@ const KEYS: [string, string][] = [
   ...MAP.map((place): [string, string] => [`g ${place.key}`, place.label]),
 ];
 
-export function KeySwitch() {
-  const [on, setOn] = useState(keysOn());
-  return (
-    <label className="flex items-center gap-2">
-      <input type="checkbox" checked={on} className="size-4 accent-(--accent-solid)" onChange={(e) => { setKeys(e.target.checked); setOn(e.target.checked); }} />
-      Keys without ⌘ or Ctrl do something
-    </label>
-  );
-}
-
-export function Shortcuts({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
+export default function Shortcuts({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
   return (
     <Modal open={open} onOpenChange={onOpenChange} title="Keys">
       <dl className="grid grid-cols-[8rem_1fr] gap-y-1.5 px-5 py-4">

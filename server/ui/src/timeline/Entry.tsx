@@ -84,7 +84,7 @@ function Story({ entry }: { entry: Entry }) {
 
 function BackLink() {
   const search = useSearch({ from: '/activity' });
-  return <Link to="/activity" search={search} className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4" aria-hidden />The log</Link>;
+  return <Link to="/activity" search={search} className="mb-3 inline-flex min-h-6 items-center gap-1.5 text-text2 lg:hidden"><ArrowLeft className="size-4 rtl:-scale-x-100" aria-hidden />The log</Link>;
 }
 
 export default function EntryPage() {

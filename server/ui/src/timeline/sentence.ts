@@ -28,6 +28,19 @@ export function sentence(entry: Entry): { text: string; tone: Tone } {
       const signed = how === undefined ? '' : `, signed with ${how === 'webauthn' ? 'a passkey' : 'a key'}`;
       return { text: `${by} ${choice === 'deny' ? 'denied' : choice === 'approve' ? 'approved' : 'voted on'} a request${line ? `: “${line}”` : ''}${signed}`, tone: choice === 'deny' ? 'bad' : 'ok' };
     }
+    case 'command.started': return { text: `a command began to run on ${on}`, tone: 'act' };
+    case 'command.settled': {
+      const state = word(body?.state);
+      return { text: `a command on ${on} ${({ succeeded: 'succeeded', failed: 'failed', timed_out: 'ran out of time', refused: 'was refused by its host', lost: 'was lost', canceled: 'was canceled', expired: 'expired', denied: 'was denied' } as Record<string, string>)[state] ?? `ended: ${state.replaceAll('_', ' ') || 'nothing is known'}`}`, tone: state === 'succeeded' ? 'ok' : state === 'canceled' || state === 'expired' ? 'mute' : state === 'lost' ? 'warn' : 'bad' };
+    }
+    case 'session.opened': return { text: `${by} signed in`, tone: 'ok' };
+    case 'session.refused': return { text: `a sign-in as ${on} was refused`, tone: 'bad' };
+    case 'session.ended': return { text: `a session of ${by} ended`, tone: 'mute' };
+    case 'breakglass.used': return { text: `${by} broke the glass`, tone: 'warn' };
+    case 'breakglass.reviewed': return { text: `${by} reviewed broken glass: ${word(body?.verdict) || 'no verdict'}`, tone: word(body?.verdict) === 'unjustified' ? 'bad' : 'ok' };
+    case 'votes.delegated': return { text: `${by} handed on their votes`, tone: 'act' };
+    case 'grant.asked': return { text: `${by} asked people to agree ahead`, tone: 'act' };
+    case 'grant.agreed': return { text: 'people agreed ahead to a pattern', tone: 'ok' };
     case 'log-key.turned': return { text: `${by} turned the key of the log; both keys signed`, tone: 'act' };
     case 'access.refused': return { text: `${by} may not ${spaced(on)}`, tone: 'bad' };
     default: {
@@ -43,4 +56,7 @@ export function sentence(entry: Entry): { text: string; tone: Tone } {
 }
 
 /** The families of kinds, by which the list is narrowed. */
-export const FAMILIES: [string, string][] = [['', 'Everything'], ['command.', 'Commands'], ['approval.', 'Votes'], ['probe.', 'Hosts'], ['token.', 'Enrollment'], ['bundle.', 'Policies'], ['user.', 'People'], ['key.', 'Keys'], ['server.', 'Server']];
+export const FAMILIES: [string, string][] = [
+  ['', 'Everything'], ['command.', 'Commands'], ['approval.', 'Requests and votes'], ['grant.', 'Agreed to ahead'], ['votes.', 'Standing in'], ['breakglass.', 'Broken glass'], ['probe.', 'Hosts'], ['token.', 'Enrollment'], ['bundle.', 'Policies'],
+  ['replay.', 'Replays'], ['shadow.', 'The shadow'], ['session.', 'Sign-ins'], ['person.', 'People'], ['tenant.', 'Tenants'], ['key.', 'API keys'], ['access.', 'Refusals'], ['audit.', 'Exports of the log'], ['seal-key.', 'The seal key'],
+];
