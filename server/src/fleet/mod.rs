@@ -3,6 +3,8 @@
 
 pub mod api;
 mod enroll;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod inventory;
 mod probe;
 mod store;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use legator_protocol::{Heartbeat, Inventory, ProbeId, Ready};
 use parking_lot::{Mutex, RwLock};
 
+use self::enroll::modest;
 pub use self::enroll::{Enrolled, Enrollment};
 pub use self::probe::{Census, Censuses, Filter, Health, Probe, Standing, Status, percent};
 pub use self::token::{NewToken, Token};
@@ -307,6 +310,7 @@ impl Fleet {
     /// A session opened.
     pub async fn connected(&self, id: ProbeId, ready: Ready) -> Result<(), FleetFault> {
         let entry = self.entry(id)?;
+        let ready = modest(ready, &entry.probe());
         let now = self.0.clock.now();
         let floor = serde_json::json!({ "level": ready.floor.level, "rules": ready.floor.rules });
         let draft = Draft::new("probe.connected", id.to_string(), entry.probe().name.clone())

@@ -91,7 +91,7 @@ fn parts(token: &str) -> Result<Parts<'_>, TokenFault> {
     Ok((object(header)?, object(claims)?, decoded(signature)?, message.as_bytes()))
 }
 
-fn check(claims: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, TokenFault> {
+pub(in crate::identity) fn check(claims: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, TokenFault> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("iss") != Some(expected.issuer) {
         return Err(TokenFault::Issuer);
