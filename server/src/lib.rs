@@ -34,5 +34,7 @@ pub mod rotation;
 // 7
 pub mod app;
 pub mod doctor;
-// 8
+// 8: the outside, and what it may send
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 pub mod http;

@@ -100,6 +100,14 @@ impl Reach {
         Self { tenants, scopes }
     }
 
+    /// Whether there is a tenant that both go to.
+    pub fn meets(&self, other: &Self) -> bool {
+        match (&self.tenants, &other.tenants) {
+            (Some(own), Some(theirs)) => !own.is_disjoint(theirs),
+            _ => true,
+        }
+    }
+
     /// Only this tenant of it; `None` where it is not in it.
     pub fn narrowed(&self, tenant: &Tenant) -> Option<Self> {
         self.has(tenant).then(|| Self::of(Some(BTreeSet::from([tenant.clone()])), BTreeSet::new()).and(self))
@@ -171,6 +179,16 @@ mod tests {
         assert!(!reach(&["blue", "red"], &[]).is_within(&reach(&["blue"], &[])));
         assert!(!reach(&["blue"], &[]).is_within(&reach(&["blue"], &["web"])));
         assert!(!Reach::everything().is_within(&reach(&["blue"], &[])));
+    }
+
+    #[test]
+    fn two_reaches_meet_where_both_go() {
+        assert!(reach(&["blue", "red"], &[]).meets(&reach(&["red"], &["web"])));
+        assert!(
+            !reach(&["blue", "red"], &[]).meets(&reach(&["green"], &[]))
+                && !reach(&[], &[]).meets(&reach(&["red"], &[]))
+        );
+        assert!(Reach::everything().meets(&reach(&["red"], &[])) && reach(&["red"], &[]).meets(&Reach::everything()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The real binary, held against canned answers and against logs that were made here.
+//! The real binary, held against canned answers, against logs that were made here, and against a real server.
 
 #[cfg(test)]
 mod bundles;
@@ -14,6 +14,8 @@ mod fake;
 mod help;
 #[cfg(test)]
 mod log;
+#[cfg(test)]
+mod real;
 #[cfg(test)]
 mod replaying;
 #[cfg(test)]

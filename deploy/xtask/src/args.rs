@@ -13,7 +13,7 @@ pub struct Task {
     pub help: &'static str,
     /// Options that stand alone.
     pub flags: &'static [&'static str],
-    /// Options that take a value.
+    /// Options that take a value. One in capitals is a word that stands by itself, once.
     pub values: &'static [&'static str],
     pub run: fn(&Args) -> Result<ExitCode>,
 }
@@ -29,8 +29,15 @@ impl Task {
     pub fn page(&self) -> String {
         let mut usage = format!("cargo xtask {}", self.word);
         self.flags.iter().for_each(|flag| usage.push_str(&format!(" [{flag}]")));
-        self.values.iter().for_each(|value| usage.push_str(&format!(" [{value} …]")));
+        for value in self.values {
+            usage.push_str(&if self.bare() == Some(value) { format!(" [{value}]") } else { format!(" [{value} …]") });
+        }
         format!("{usage}\n\n{}", self.help)
+    }
+
+    /// The word that stands by itself, if the task takes one.
+    fn bare(&self) -> Option<&'static str> {
+        self.values.iter().copied().find(|value| !value.starts_with('-'))
     }
 }
 
@@ -46,6 +53,8 @@ impl Args {
                 let value = glued.or_else(|| words.next().map(String::as_str));
                 let value = value.with_context(|| format!("`{name}` wants a value"))?;
                 args.values.insert(name.into(), value.into());
+            } else if let Some(bare) = task.bare().filter(|bare| !word.starts_with('-') && args.value(bare).is_none()) {
+                args.values.insert(bare.into(), word.clone());
             } else {
                 bail!("`cargo xtask {}` does not know `{word}`; `--help` says what it knows", task.word);
             }
@@ -81,7 +90,7 @@ mod tests {
         about: "",
         help: "",
         flags: &["--once"],
-        values: &["--port"],
+        values: &["--port", "PLACE"],
         run: |_| Ok(ExitCode::SUCCESS),
     };
 
@@ -99,8 +108,15 @@ mod tests {
     }
 
     #[test]
+    fn reads_one_word_that_stands_by_itself() {
+        assert_eq!(read(&["here", "--port", "1"]).unwrap().value("PLACE"), Some("here"));
+        assert!(TASK.page().starts_with("cargo xtask demo [--once] [--port …] [PLACE]\n"), "{}", TASK.page());
+        assert!(Args::read(&Task { values: &["--port"], ..TASK }, &["stray".to_owned()]).is_err());
+    }
+
+    #[test]
     fn refuses_what_it_does_not_know() {
-        for words in [&["--twice"][..], &["--port"], &["--once=yes"], &["stray"]] {
+        for words in [&["--twice"][..], &["--port"], &["--once=yes"], &["here", "stray"], &["PLACE=here", "x"]] {
             assert!(read(words).is_err(), "{words:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! Developer tasks behind `cargo xtask`: one word for each, and `cargo xtask test` is all that CI runs.
 //! Never: a part of the product. Nothing here is shipped.
 
+mod api_fuzz;
 mod args;
 mod bench;
 mod demo;
@@ -66,11 +67,19 @@ const TASKS: &[Task] = &[
         run: openapi::run,
     },
     Task {
-        word: "fuzz",
+        word: "api-fuzz",
         about: "lets a fuzzer that reads the API document call every operation as every role",
-        help: fuzz::HELP,
+        help: api_fuzz::HELP,
         flags: &[],
         values: &["--examples"],
+        run: api_fuzz::run,
+    },
+    Task {
+        word: "fuzz",
+        about: "lets a fuzzer that sees what it reaches try the parsers of what strangers send",
+        help: fuzz::HELP,
+        flags: &[],
+        values: &["TARGET", "--seconds"],
         run: fuzz::run,
     },
     Task {

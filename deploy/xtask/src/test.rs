@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::args::Args;
 use crate::process::{self, Ended};
 use crate::progress::{Line, Steps};
-use crate::{fuzz, needs, openapi, tidy, toolchain, web, workspace};
+use crate::{api_fuzz, needs, openapi, tidy, toolchain, web, workspace};
 
 pub const HELP: &str = "\
 Checks the toolchain, installs what is missing (as root on Debian; otherwise it says what to install), then runs:
@@ -61,7 +61,7 @@ pub fn run(_: &Args) -> Result<ExitCode> {
     });
     if built {
         steps.run("API document", |_| openapi::check(&root));
-        steps.run("every operation, as every role", |line| fuzz::check_few(&root, line));
+        steps.run("every operation, as every role", |line| api_fuzz::check_few(&root, line));
         steps.run("the demo's story", |line| told(&root, line));
         if has_web {
             steps.run("stories in a browser", |line| web::stories(&root, line));

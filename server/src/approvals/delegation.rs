@@ -52,6 +52,11 @@ impl Approvals {
         all.iter().filter(|made| made.ended_at.is_none() && now < made.until).cloned().collect()
     }
 
+    /// One of them.
+    pub fn delegation(&self, id: DelegationId) -> Option<Delegation> {
+        self.delegations().into_iter().find(|made| made.id == id)
+    }
+
     /// All that there ever were, newest first.
     pub async fn past_delegations(&self, limit: u32) -> Result<Vec<Delegation>, ApprovalFault> {
         Ok(store::arranged::past_delegations(&self.0.db, limit).await?)
@@ -127,8 +132,7 @@ impl Approvals {
         id: DelegationId,
     ) -> Result<Delegation, ApprovalFault> {
         let (now, person) = (self.0.clock.now(), permit.caller().person.id.to_string());
-        let found = self.delegations().into_iter().find(|made| made.id == id);
-        let mut made = found.ok_or(ApprovalFault::NoDelegation(id))?;
+        let mut made = self.delegation(id).ok_or(ApprovalFault::NoDelegation(id))?;
         if made.person != person && made.delegate != person {
             return Err(ApprovalFault::Invalid("a delegation is ended by who made it or who stands in".to_owned()));
         }

@@ -113,7 +113,7 @@ pub enum ApprovalFault {
     Passkey(#[from] SignRefusal),
     #[error("a further key has to be vouched for by one that is enrolled; revoke that one first if it is lost")]
     Unvouched,
-    #[error("there is no delegation `{0}` that holds")]
+    #[error("there is no delegation `{0}`")]
     NoDelegation(DelegationId),
     #[error("there is no key `{0}` of yours")]
     NoKey(VoteKeyId),

@@ -407,7 +407,7 @@ impl CommandApi {
         self.identity.may::<ViewCommands>(caller, self.resource_of(row))
     }
 
-    fn resource_of(&self, row: &CommandRow) -> Resource {
+    pub(crate) fn resource_of(&self, row: &CommandRow) -> Resource {
         match self.fleet.get(row.probe) {
             Some(probe) => self.resource(&probe),
             None => Resource::Probe(legator_engine::Probe {
@@ -500,7 +500,8 @@ fn intent(caller: &Caller, ask: Ask, key: Option<String>, probe: &str) -> Result
     let spec = CommandSpec { run, env: ask.env, cwd: ask.cwd, timeout_ms: ask.timeout_ms.unwrap_or(30_000) };
     let idempotency = key.map(|key| Idempotency { key, body_digest });
     let ttl_ms = ask.expires_in_s.unwrap_or(900).saturating_mul(1000);
-    Ok(Intent { principal: caller.principal(), spec, context, ttl_ms, idempotency })
+    let by = Some(caller.by.remembered(caller.mfa));
+    Ok(Intent { principal: caller.principal(), spec, context, ttl_ms, idempotency, by })
 }
 
 fn digest(ask: &Ask, probe: &str) -> String {

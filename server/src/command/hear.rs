@@ -12,6 +12,9 @@ use super::{Road, rows, store};
 use crate::audit::{Batch, Draft, WriteFault};
 use crate::telemetry::By;
 
+/// Both streams as long as an order lets them be, and what base 64 rounds up.
+const MOST_OUTPUT: u64 = 2 * legator_protocol::MAX_OUTPUT + 64 * 1024;
+
 impl Road {
     /// The probe has started a command.
     pub async fn accepted(&self, probe: ProbeId, command: CommandId) {
@@ -68,10 +71,17 @@ impl Road {
             if output.chunk != life.chunks || life.settling {
                 return; // said again, or out of turn: the count says what comes next
             }
-            life.chunks += 1;
-            life.seq += 1;
-            life.seq
+            // The order says how much of each stream is kept; a probe that sends more fills our disk, not its own.
+            life.output_bytes = life.output_bytes.saturating_add(output.data.len() as u64 / 4 * 3);
+            if life.output_bytes <= MOST_OUTPUT {
+                life.chunks += 1;
+                life.seq += 1;
+                Some(life.seq)
+            } else {
+                None
+            }
         };
+        let Some(seq) = seq else { return self.overflowing(probe, output.command).await };
         let body = serde_json::json!({ "stream": output.stream, "data": output.data });
         let event = rows::Event::output(output.command, seq, now, output.chunk, &body);
         crate::fault::point("hear.output");
@@ -216,6 +226,19 @@ impl Road {
         }
         self.misaddressed(probe, command, what).await;
         None
+    }
+
+    /// A probe sends more output than was ordered.
+    async fn overflowing(&self, probe: ProbeId, command: CommandId) {
+        self.0.hub.drop_session(probe, "it sends more output than was ordered");
+        self.0.metrics.bad_frames.get_or_create(&By { name: "overflowing" }).inc();
+        let draft = Draft::new("frame.overflowing", probe.to_string(), command.to_string())
+            .probe(probe)
+            .command(command)
+            .tenant(&self.0.fleet.get(probe).map(|probe| probe.tenant.clone()).unwrap_or_default());
+        if let Err(fault) = self.0.ledger.append(self.0.clock.now(), draft).await {
+            tracing::error!(%fault, "an overflow could not be recorded");
+        }
     }
 
     /// A probe spoke of a command that is not its own.

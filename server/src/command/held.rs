@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use legator_engine::Outcome;
+
 use super::life::{Open, State};
 use super::record::binding;
 use super::{CommandFault, Road, store};
@@ -45,9 +47,17 @@ impl Road {
         if self.0.clock.now() >= request.expires_at {
             return self.end(open, State::Expired, "server", "nobody agreed in time").await;
         }
+        if let Some(why) = self.forsaken(open, request.asked.key.as_deref()) {
+            // Mostly the policies say so themselves, and then it is their answer that stands in the log.
+            let (_, decision) = self.0.capacity.with(|counts| self.decide(&open.proposal, counts));
+            return match decision.outcome {
+                Outcome::Deny => self.walk(vec![open.proposal.clone()]).await.map(drop),
+                _ => self.end(open, State::Denied, "server", why).await,
+            };
+        }
         // A vote came or was withdrawn, or somebody who is counted has gone: then it is judged again.
         let same = request.approvals(|id| self.is_there(id)).by == agreed;
-        if same && request.denial().is_none() && self.is_there(&open.proposal.intent.principal.id) {
+        if same && request.denial().is_none() {
             return Ok(());
         }
         if self.stands(open, &request).await? {
@@ -59,6 +69,19 @@ impl Road {
     /// Whether this person may still do anything at all.
     pub(super) fn is_there(&self, person: &str) -> bool {
         self.0.identity.person(person).is_some()
+    }
+
+    /// Why nobody stands behind a command any more that waits: whatever the policies say, it does not run.
+    pub(super) fn forsaken(&self, open: &Open, key: Option<&str>) -> Option<&'static str> {
+        let principal = &open.proposal.intent.principal;
+        if !self.is_there(&principal.id) {
+            return Some("who asked for it may no longer sign in");
+        }
+        if principal.acts_for.as_ref().is_some_and(|owner| !self.is_there(owner)) {
+            return Some("whom it was asked for may no longer sign in");
+        }
+        let key = key.or(open.proposal.intent.by.as_deref());
+        key.is_some_and(|key| self.0.identity.taken_back(key)).then_some("the key that it was asked with was revoked")
     }
 
     /// Whether nobody has objected, and what would run is what people were asked about. If not, the command ends here.

@@ -109,6 +109,8 @@ pub struct Life {
     pub judged: u32,
     /// How many output chunks came.
     pub chunks: u64,
+    /// How many bytes of output came since this server knows of it.
+    pub output_bytes: u64,
     pub approval: Option<ApprovalId>,
     /// Whose agreement the newest judgement knew of.
     pub agreed: BTreeSet<String>,

@@ -122,6 +122,7 @@ impl Road {
                 context: row.context,
                 ttl_ms: row.expires_at - row.created_at,
                 idempotency: None,
+                by: None,
             };
             let proposal = Proposal {
                 id: row.id,
@@ -145,6 +146,7 @@ impl Road {
                 seq,
                 judged,
                 chunks,
+                output_bytes: 0,
                 approval: row.approval,
                 agreed: std::collections::BTreeSet::new(),
                 order: row.sealable,

@@ -59,6 +59,7 @@ impl Road {
             return Ok(Look::Moved);
         }
         let request = open.life.lock().approval.and_then(|id| self.0.approvals.pending(id));
+        let key = request.as_ref().and_then(|request| request.asked.key.clone());
         if let Some(request) = request
             && !self.stands(open, &request).await?
         {
@@ -71,6 +72,12 @@ impl Road {
             counts.seat(super::facts::guest(&open.proposal, open.level), crate::capacity::Seat::Queued);
             judged
         });
+        if let Some(why) = self.forsaken(open, key.as_deref())
+            && !matches!(decision.outcome, Outcome::Deny)
+        {
+            self.end(open, State::Denied, "server", why).await?;
+            return Ok(Look::Moved);
+        }
         if matches!(decision.outcome, Outcome::Queue { .. }) {
             return Ok(Look::Waits);
         }

@@ -140,6 +140,7 @@ impl Road {
                     seq: 0,
                     judged: 0,
                     chunks: 0,
+                    output_bytes: 0,
                     approval: None,
                     agreed: std::collections::BTreeSet::new(),
                     order: None,
@@ -357,7 +358,7 @@ fn request(
         asked: Asked {
             requester: principal.id.clone(),
             requester_name: principal.name.clone(),
-            key: None,
+            key: proposal.intent.by.clone(),
             acts_for: principal.acts_for.clone(),
             probe_name: proposal.probe.name.clone(),
             tags: proposal.probe.tags.clone(),

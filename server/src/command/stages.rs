@@ -25,6 +25,8 @@ pub struct Intent {
     /// How long it may wait before it starts.
     pub ttl_ms: i64,
     pub idempotency: Option<Idempotency>,
+    /// What it was asked with, as [remembered](crate::identity::Credential::remembered).
+    pub by: Option<String>,
 }
 
 /// The same key and body give the first answer again.

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use legator_protocol::ProbeId;
+use legator_protocol::{ProbeId, Ready};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -128,7 +128,7 @@ impl Fleet {
     }
 }
 
-fn check_word(what: &str, text: &str) -> Result<(), FleetFault> {
+pub(super) fn check_word(what: &str, text: &str) -> Result<(), FleetFault> {
     let plain = |c: char| c.is_ascii_graphic();
     if text.is_empty() || text.len() > 128 || !text.chars().all(plain) {
         return Err(FleetFault::Invalid(format!(
@@ -136,4 +136,24 @@ fn check_word(what: &str, text: &str) -> Result<(), FleetFault> {
         )));
     }
     Ok(())
+}
+
+/// Rules of a floor that are shown, and how much of each.
+const MOST_RULES: usize = 64;
+const LONGEST_RULE: usize = 200;
+
+/// What a probe says of itself, as far as it may stand in lists and in the log: of what is no plain word, what was known
+/// before is kept. A host's root may lie, and not fill the lists of everybody else.
+pub(super) fn modest(mut ready: Ready, known: &Probe) -> Ready {
+    let plain = |text: &str| check_word("word", text).is_ok();
+    for (said, before) in [(&mut ready.hostname, &known.hostname), (&mut ready.agent, &known.version)] {
+        if !plain(said) {
+            said.clone_from(before);
+        }
+    }
+    ready.floor.rules.truncate(MOST_RULES);
+    for rule in &mut ready.floor.rules {
+        *rule = rule.chars().filter(|c| !c.is_control()).take(LONGEST_RULE).collect();
+    }
+    ready
 }

@@ -3,6 +3,8 @@
 
 pub mod api;
 mod enroll;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod inventory;
 mod key;
 mod probe;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use legator_protocol::{Heartbeat, Inventory, ProbeId, Ready};
 use parking_lot::{Mutex, RwLock};
 
+use self::enroll::modest;
 pub use self::enroll::{Enrolled, Enrollment};
 pub use self::key::{Kept, KeyTurn, SealedKeys, label as key_label};
 pub use self::probe::{Census, Censuses, Filter, Health, Probe, Standing, Status, percent};
@@ -277,6 +280,7 @@ impl Fleet {
     /// A session opened.
     pub async fn connected(&self, id: ProbeId, ready: Ready) -> Result<(), FleetFault> {
         let entry = self.entry(id)?;
+        let ready = modest(ready, &entry.probe());
         let now = self.0.clock.now();
         let floor = serde_json::json!({ "level": ready.floor.level, "rules": ready.floor.rules });
         let draft = Draft::new("probe.connected", id.to_string(), entry.probe().name.clone())

@@ -15,7 +15,7 @@ use crate::tenant::Tenant;
 pub const SILENT_MS: i64 = 90_000;
 
 /// A clock that is further off than this is worth a warning.
-const CLOCK_OFF_MS: i64 = 30_000;
+const CLOCK_OFF_MS: u64 = 30_000;
 
 /// What is kept of a probe.
 #[derive(Clone, Debug)]
@@ -115,8 +115,8 @@ impl Health {
         if per_cpu >= 4.0 {
             warnings.push(format!("load is {per_cpu:.1} for each processor"));
         }
-        if beat.clock_ahead_ms.abs() > CLOCK_OFF_MS {
-            let off = beat.clock_ahead_ms.abs() / 1000;
+        if beat.clock_ahead_ms.unsigned_abs() > CLOCK_OFF_MS {
+            let off = beat.clock_ahead_ms.unsigned_abs() / 1000;
             let way = if beat.clock_ahead_ms > 0 { "ahead of" } else { "behind" };
             warnings.push(format!("the clock is {off} s {way} the server's"));
         }

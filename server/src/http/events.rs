@@ -16,7 +16,7 @@ use crate::error::{Problem, at};
 use crate::events::{Event, Events, Watch, Whose};
 use crate::fleet::Fleet;
 use crate::identity::api::Authenticated;
-use crate::identity::{Identity, WatchEvents};
+use crate::identity::{Identity, Lasting, WatchEvents};
 use crate::tenant::Reach;
 
 /// A page's scripts hear this, unlike a comment.
@@ -58,15 +58,15 @@ impl EventsApi {
         #[oai(name = "Last-Event-ID")] last: Header<Option<String>>,
     ) -> Result<EventStream<BoxStream<'static, FeedEvent>>, Problem> {
         self.identity.permit::<WatchEvents>(&caller.0, Resource::control_plane()).await?;
-        let (identity, fleet, caller) = (self.identity.clone(), self.fleet.clone(), caller.0);
-        let (again, watcher) = (identity.clone(), caller.clone());
+        let (again, fleet, watcher) = (self.identity.clone(), self.fleet.clone(), caller.0);
+        let mut lasting = Lasting::<WatchEvents>::new(&again, &watcher, Resource::control_plane());
         // Who was let in an hour ago may not be any more, and may not reach any more what they reached.
         let told = move |event: &Told| {
             let reach = again.reach_now(&watcher);
             std::future::ready(event.about.as_ref().is_none_or(|about| about.is_for(&reach, &fleet)))
         };
         let stream = feed(self.events.clone(), last.0)
-            .take_while(move |_| std::future::ready(identity.still(&caller)))
+            .take_while(move |_| std::future::ready(lasting.holds()))
             .filter(told)
             .map(|told| told.event);
         Ok(EventStream::new(stream.boxed()).to_event(|event: FeedEvent| {

@@ -14,8 +14,8 @@ use poem_openapi::{OpenApi, Tags};
 use crate::command::Road;
 use crate::command::api::{CommandApi, EventOut};
 use crate::error::Problem;
-use crate::identity::ViewCommands;
 use crate::identity::api::Authenticated;
+use crate::identity::{Lasting, ViewCommands};
 
 const PAGE: u32 = 200;
 const BEAT: Duration = Duration::from_secs(15);
@@ -50,7 +50,8 @@ impl StreamApi {
         let row = self.commands.road.get(&caller.reach, id).await?;
         let tags = self.commands.fleet.get(row.probe).map(|probe| probe.tags.clone()).unwrap_or_default();
         // Who was let in an hour ago may not be any more, and may not reach any more what they reached.
-        let may = move || identity.still(&caller) && identity.reach_now(&caller).covers(&row.tenant, &tags);
+        let mut lasting = Lasting::<ViewCommands>::new(&identity, &caller, self.commands.resource_of(&row));
+        let mut may = move || lasting.holds() && identity.reach_now(&caller).covers(&row.tenant, &tags);
         let stream = follow(self.commands.road.clone(), id, last.unwrap_or(after.0))
             .take_while(move |_| std::future::ready(may()));
         Ok(EventStream::new(stream.boxed()).keep_alive(BEAT).to_event(|event: EventOut| {

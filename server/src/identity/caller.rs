@@ -12,6 +12,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::passkey::proof::Place;
 use super::{Caller, Identity, Opened, Visitor};
+use crate::config::Network;
 use crate::error::Problem;
 use crate::tls::Cards;
 
@@ -104,7 +105,11 @@ struct Narrow {
 
 /// The caller, reaching one tenant alone where they asked for that. One that they do not reach is as unknown as none.
 fn narrowed(identity: &Identity, request: &Request, caller: Caller) -> Result<Caller, Problem> {
-    let Ok(Narrow { tenant: Some(name) }) = request.params::<Narrow>() else { return Ok(caller) };
+    // Of two nobody knows which is meant, and the wider one is not guessed.
+    let asked = request.params::<Narrow>();
+    let asked =
+        asked.map_err(|_| Problem::new("bad-request", "`tenant` is there more than once, or cannot be read"))?;
+    let Narrow { tenant: Some(name) } = asked else { return Ok(caller) };
     let house = identity.tenant(&caller.reach, &name)?;
     match caller.reach.narrowed(&house.tenant) {
         Some(reach) => Ok(Caller { reach, ..caller }),
@@ -112,7 +117,7 @@ fn narrowed(identity: &Identity, request: &Request, caller: Caller) -> Result<Ca
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (all.next(), all.next()) else { return None };
     let (scheme, credential) = only.to_str().ok()?.split_once(' ')?;
@@ -217,6 +222,24 @@ pub fn visitor(request: &Request) -> Visitor {
     };
     let agent = request.header(header::USER_AGENT).unwrap_or_default();
     Visitor { address, agent: agent.chars().filter(|c| !c.is_control()).take(LONGEST_AGENT).collect() }
+}
+
+/// The last address of a list that is no trusted proxy's; the peer's own where that is none.
+pub(super) fn behind(proxies: &[Network], peer: IpAddr, forwarded: Option<&str>) -> IpAddr {
+    let trusted = |address: &IpAddr| proxies.iter().any(|network| network.holds(*address));
+    let mut seen = peer;
+    if !trusted(&peer) {
+        return peer;
+    }
+    for hop in forwarded.unwrap_or_default().rsplit(',').take(16) {
+        // A proxy that writes what cannot be read is the last one that is known.
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { return seen };
+        seen = address.to_canonical();
+        if !trusted(&seen) {
+            return seen;
+        }
+    }
+    seen
 }
 
 /// Refuses a change that another site asked a browser for. With a cookie the browser has to say that it was this site;

@@ -187,7 +187,7 @@ impl Asked {
 }
 
 /// A code however it is typed.
-fn plain(code: &str) -> String {
+pub(super) fn plain(code: &str) -> String {
     code.chars().filter(char::is_ascii_alphabetic).take(16).map(|c| c.to_ascii_uppercase()).collect()
 }
 

@@ -10,9 +10,10 @@ mod credentials;
 pub mod device;
 mod directory;
 mod grant;
-#[cfg(test)]
-mod hostile;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod keys;
+mod lasting;
 mod link;
 mod name;
 pub mod oidc;
@@ -46,6 +47,7 @@ pub use self::credentials::{Begun, Chosen};
 pub use self::directory::{Key, Kind, Person};
 pub use self::grant::{HOUSE, House};
 pub use self::keys::{Certified, Minted};
+pub use self::lasting::Lasting;
 pub use self::people::{Change, NewPerson};
 pub use self::rate::Rate;
 pub use self::rights::Judged;
@@ -302,22 +304,9 @@ impl Identity {
         })
     }
 
-    /// Who comes, where a trusted proxy says who came to it: the last address that is no proxy's.
+    /// Who comes, where a trusted proxy says who came to it.
     pub fn behind(&self, peer: IpAddr, forwarded: Option<&str>) -> IpAddr {
-        let trusted = |address: &IpAddr| self.0.proxies.iter().any(|network| network.holds(*address));
-        let mut seen = peer;
-        if !trusted(&peer) {
-            return peer;
-        }
-        for hop in forwarded.unwrap_or_default().rsplit(',').take(16) {
-            // A proxy that writes what cannot be read is the last one that is known.
-            let Ok(address) = hop.trim().parse::<IpAddr>() else { return seen };
-            seen = address.to_canonical();
-            if !trusted(&seen) {
-                return seen;
-            }
-        }
-        seen
+        caller::behind(&self.0.proxies, peer, forwarded)
     }
 
     /// This server's own address, where it was told one.
@@ -419,6 +408,20 @@ impl Identity {
             Credential::Session(id) => self.0.sessions.get(id).is_some_and(|session| session.live(now, self.0.limits)),
         };
         good && self.caller(&directory, caller.person.id, caller.by, false, None).is_some()
+    }
+
+    /// A caller with the roles of now, reaching no further than they did; nobody, where they may not come any more.
+    pub(super) fn as_of_now(&self, caller: &Caller) -> Option<Caller> {
+        let directory = self.0.directory.load();
+        let now = self.caller(&directory, caller.person.id, caller.by, caller.mfa, caller.scopes.clone())?;
+        Some(Caller { reach: self.reach_now(caller), ..now })
+    }
+
+    /// Whether somebody took back what was [remembered](Credential::remembered): a key that was revoked. That a key ran
+    /// out or a session ended is how they end, and takes nothing back.
+    pub fn taken_back(&self, remembered: &str) -> bool {
+        let Ok(id) = remembered.parse::<KeyId>() else { return false };
+        self.0.directory.load().keys.get(&id).is_none_or(|key| key.revoked_at.is_some())
     }
 
     /// Somebody who asked for something that waits, as they are now, by what was [remembered](Credential::remembered).

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use legator_engine::Bundle;
 use legator_protocol::{KeyId, UserId};
 
 use super::directory::{Credentials, Directory};
@@ -346,8 +347,27 @@ impl Identity {
         Ok(())
     }
 
+    /// Refuses rules under which nobody who has a way in could manage people, or could put other rules in force: whoever
+    /// takes their own role away by its policy locks everybody out as well as by their record.
+    pub fn refuse_lockout_by(&self, rules: &Bundle) -> Result<(), IdentityFault> {
+        let (directory, now) = (self.0.directory.load_full(), self.bundle());
+        let lasts = |rules: &Bundle| {
+            self.somebody(&directory, |person, second| self.could_administer_by(rules, person, second))
+                && self.somebody(&directory, |person, second| self.could_activate_by(rules, person, second))
+        };
+        if lasts(&now) && !lasts(rules) {
+            return Err(IdentityFault::LastAdministrator);
+        }
+        Ok(())
+    }
+
     /// Whether somebody who may manage people has a way in.
     fn governed(&self, directory: &Directory) -> bool {
+        self.somebody(directory, |person, second| self.could_administer(person, second))
+    }
+
+    /// Whether there is somebody with a way in of whom this is so, with the second factor that they have.
+    fn somebody(&self, directory: &Directory, of_whom: impl Fn(&Person, bool) -> bool) -> bool {
         let now = self.0.clock.now();
         directory.people.values().filter(|person| person.kind == Kind::User && !person.disabled).any(|person| {
             let credentials = directory.credentials(person.id);
@@ -357,7 +377,7 @@ impl Identity {
                 let mut keys = directory.keys.values().filter(|key| key.person == person.id);
                 keys.any(|key| key.live(now) && key.scopes.is_none())
             };
-            (password || key()) && self.could_administer(person, second)
+            (password || key()) && of_whom(person, second)
         })
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use legator_engine::{Approval, Ask, Context, Decision, Facts, Outcome, Principal, Probe, Resource};
+use legator_engine::{Approval, Ask, Bundle, Context, Decision, Facts, OtherKind, Outcome, Principal, Probe, Resource};
 use legator_protocol::{CommandSpec, Invocation, Level};
 
 use super::{ACTIONS, Act, Caller, Identity, IdentityFault, Kind, Permit, Person};
@@ -143,8 +143,7 @@ impl Identity {
 
     /// Somebody who can be named to others, by id or name.
     pub fn named(&self, reach: &Reach, id_or_name: &str) -> Option<Arc<Person>> {
-        let known = |person: &Arc<Person>| person.reach.only().is_none_or(|home| reach.has(home));
-        self.0.directory.load().find(id_or_name).filter(|person| !person.disabled && known(person))
+        self.0.directory.load().find(id_or_name).filter(|person| !person.disabled && person.reach.meets(reach))
     }
 
     fn ask(&self, action: &str, caller: &Caller, resource: Resource) -> Decision {
@@ -184,11 +183,21 @@ impl Identity {
     }
 
     fn decide(&self, principal: Principal, ask: Ask, resource: Resource, context: Context) -> (Facts, Decision) {
+        self.decide_by(&self.bundle(), principal, ask, resource, context)
+    }
+
+    fn decide_by(
+        &self,
+        rules: &Bundle,
+        principal: Principal,
+        ask: Ask,
+        resource: Resource,
+        context: Context,
+    ) -> (Facts, Decision) {
         let resource = self.placed(resource);
         let at_ms = self.0.clock.now().max(0).cast_unsigned();
         let facts = Facts { at_ms, principal, ask, resource, context, capacity: None };
-        let bundle = Arc::clone(&self.0.bundle.borrow());
-        let decision = legator_engine::decide(&bundle, &facts);
+        let decision = legator_engine::decide(rules, &facts);
         (facts, decision)
     }
 
@@ -243,11 +252,24 @@ impl Identity {
 
     /// Whether policy would let this person manage people, however they come in.
     pub(super) fn could_administer(&self, person: &Person, second_factor: bool) -> bool {
+        self.could_administer_by(&self.bundle(), person, second_factor)
+    }
+
+    /// The same by rules that may not decide yet.
+    pub(super) fn could_administer_by(&self, rules: &Bundle, person: &Person, second_factor: bool) -> bool {
         let context = Context { mfa: second_factor, ..Context::new(legator_engine::Origin::Api) };
         let ask = Ask::Operation(super::ManageUsers::ACTION.to_owned());
-        let (_, decision) = self.decide(person.principal(), ask, Resource::control_plane(), context);
+        let (_, decision) = self.decide_by(rules, person.principal(), ask, Resource::control_plane(), context);
         // Of a tenant alone nobody could administer the house.
         matches!(decision.outcome, Outcome::Allow) && person.reach.has(&Tenant::default())
+    }
+
+    /// Whether these rules would let this person put other rules in force, or ask people whether they may.
+    pub(super) fn could_activate_by(&self, rules: &Bundle, person: &Person, second_factor: bool) -> bool {
+        let context = Context { mfa: second_factor, ..Context::new(legator_engine::Origin::Api) };
+        let ask = Ask::Operation(super::ActivateBundle::ACTION.to_owned());
+        let resource = Resource::other(OtherKind::Bundle, "another");
+        !matches!(self.decide_by(rules, person.principal(), ask, resource, context).1.outcome, Outcome::Deny)
     }
 }
 

@@ -68,7 +68,10 @@ impl Activations {
     /// Puts a revision in force, or asks the people whom policy wants.
     pub async fn activate(&self, caller: &Caller, revision: &Revision, wish: Wish) -> Result<Answer, PolicyFault> {
         match self.judge(caller, revision, &wish, Agreed::default()).await? {
-            Judged::Permitted(permit) => Ok(Answer::InForce(self.policy.activate(permit, revision, wish, None).await?)),
+            Judged::Permitted(permit) => {
+                self.leaves_somebody(revision, &wish).await?;
+                Ok(Answer::InForce(self.policy.activate(permit, revision, wish, None).await?))
+            }
             Judged::Held { approvals, decision } => self.hold(caller, revision, wish, approvals, &decision).await,
         }
     }
@@ -80,9 +83,19 @@ impl Activations {
             Err(fault) => return self.not_for_everyone(caller, fault).await,
         };
         match self.judge(caller, &target, &wish, Agreed::default()).await? {
-            Judged::Permitted(permit) => Ok(Answer::InForce(self.policy.roll_back(permit, wish).await?)),
+            Judged::Permitted(permit) => {
+                self.leaves_somebody(&target, &wish).await?;
+                Ok(Answer::InForce(self.policy.roll_back(permit, wish).await?))
+            }
             Judged::Held { approvals, decision } => self.hold(caller, &target, wish, approvals, &decision).await,
         }
+    }
+
+    /// Refuses a revision under which nobody could administer, or put another one in force.
+    async fn leaves_somebody(&self, revision: &Revision, wish: &Wish) -> Result<(), PolicyFault> {
+        self.policy.could_activate(revision, wish)?;
+        let bundle = self.policy.load(&revision.revision).await?;
+        Ok(self.identity.refuse_lockout_by(&bundle)?)
     }
 
     async fn judge(
@@ -120,7 +133,7 @@ impl Activations {
     ) -> Result<Answer, PolicyFault> {
         check_message(wish.reason.as_deref())?;
         // Nobody is asked about what could not be done anyway.
-        self.policy.could_activate(revision, &wish)?;
+        self.leaves_somebody(revision, &wish).await?;
         let waits = |request: &Arc<Request>| request.subject.revision() == Some(revision.revision.as_str());
         if let Some(request) = self.approvals.pending_activations().into_iter().find(waits) {
             return Ok(Answer::Held(request));
@@ -190,8 +203,13 @@ impl Activations {
         let wish = Wish { reason: request.asked.reason.clone(), expect: None };
         match self.judge(&caller, &revision, &wish, self.agreed(request)).await {
             Ok(Judged::Permitted(permit)) => {
-                match self.policy.activate(permit, &revision, wish, Some(request.id)).await {
-                    Ok(_) => {
+                let could = self.leaves_somebody(&revision, &wish).await;
+                let done = match could {
+                    Ok(()) => self.policy.activate(permit, &revision, wish, Some(request.id)).await.map(drop),
+                    Err(fault) => Err(fault),
+                };
+                match done {
+                    Ok(()) => {
                         self.approvals.closed(request.id, RequestState::Approved);
                         Ok(())
                     }

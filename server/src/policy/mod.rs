@@ -12,6 +12,8 @@ mod folder;
 mod follow;
 mod git;
 mod held;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod open;
 mod publish;
 mod revision;

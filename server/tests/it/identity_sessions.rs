@@ -8,7 +8,7 @@ pub const PASSWORD: &str = "correct horse battery";
 
 /// Somebody at a browser of this site: the cookie goes along with every request.
 pub struct Browser {
-    stranger: Person,
+    pub stranger: Person,
     pub cookie: Option<String>,
 }
 

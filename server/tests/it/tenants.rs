@@ -29,12 +29,23 @@ struct Side {
     entry: String,
     /// What its operator asked of the API.
     asked: String,
+    /// Somebody who votes, with a key for votes and a deputy.
+    approver: Person,
+    delegation: String,
+    vote_key: String,
+    /// What was asked to be agreed to ahead.
+    grant: String,
 }
 
 /// Something that exists, and something that does not, in the same form.
 struct Pair {
     theirs: String,
     unknown: String,
+}
+
+pub fn in_a_day(world: &World) -> String {
+    let at = chrono::DateTime::from_timestamp_millis(world.clock().now() + 86_400_000).unwrap();
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 async fn side(world: &World, tenant: &'static str) -> Side {
@@ -61,8 +72,25 @@ async fn side(world: &World, tenant: &'static str) -> Side {
     let list = format!("/api/v1/decisions/operations?principal={}", operator.name.replace(' ', "%20"));
     let asked = text(&admin.get(&list).await.is(200)["operations"][0], "id").to_owned();
     let of = |value: &Value, name: &str| text(value, name).to_owned();
+    let grants = [format!("tenant:{tenant}")];
+    let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
+    let approver = world.granted(&format!("{tenant} approver"), &["approver"], &grants).await;
+    let deputy = world.granted(&format!("{tenant} deputy"), &["approver"], &grants).await;
+    let until = json!({ "to": deputy.id, "until": in_a_day(world), "reason": format!("{tenant} reason") });
+    let delegation = approver.post("/api/v1/approvals/delegations", until).await.is(201);
+    let vote_key = crate::approvals::enroll(&approver, tenant.len() as u8).await;
+    let comment = json!({ "text": format!("{tenant} reason") });
+    approver.post(&format!("/api/v1/approvals/{}/comments", text(&held, "approval")), comment).await.is(201);
+    let wish = json!({
+        "tag": tag, "level": "remediate", "programs": ["systemctl"], "for_s": 3_600, "reason": format!("{tenant} reason"),
+    });
+    let grant = operator.post("/api/v1/grants", wish).await.is(202);
     Side {
         tenant,
+        approver,
+        delegation: of(&delegation, "id"),
+        vote_key,
+        grant: of(&grant, "id"),
         spare,
         _probe: probe,
         token: of(&token, "id"),
@@ -99,6 +127,12 @@ impl Side {
         let of = |part: &str| path.contains(part);
         if of("/commands/{id}") {
             vec![other(&self.done), other(&self.held)]
+        } else if of("/delegations/{id}") {
+            vec![other(&self.delegation)]
+        } else if of("/approvals/keys/{id}") {
+            vec![Pair { theirs: self.vote_key.clone(), unknown: "vkey_7ZZZZZZZZZ0000000000000000".to_owned() }]
+        } else if of("/grants/{id}") {
+            vec![other(&self.grant)]
         } else if of("/approvals/{id}") {
             vec![other(&self.approval)]
         } else if of("/operations/{id}") {
@@ -128,8 +162,9 @@ impl Side {
     /// Words that nobody of another tenant is to read.
     fn marks(&self) -> Vec<String> {
         let ids = [&self.token, &self.key, &self.done, &self.held, &self.approval, &self.operator.id];
+        let arranged = [&self.approver.id, &self.delegation, &self.vote_key, &self.grant];
         let hosts = [self.host.id.to_string(), self.spare.id.to_string()];
-        ids.into_iter().cloned().chain(hosts).chain([self.tenant.to_owned()]).collect()
+        ids.into_iter().chain(arranged).cloned().chain(hosts).chain([self.tenant.to_owned()]).collect()
     }
 }
 
@@ -180,6 +215,7 @@ fn meant(operation: &str) -> Value {
         "set_user_grants" => json!({ "grants": [] }),
         "decide_approval" => json!({ "decision": "approve" }),
         "comment_on_approval" => json!({ "text": "x" }),
+        "revoke_grant" => json!({ "reason": "x" }),
         other => body(other),
     }
 }

@@ -264,3 +264,73 @@ async fn a_newer_session_of_a_probe_takes_the_place_of_the_older() {
     assert!(world.entries("probe.disconnected").await.is_empty());
     world.end().await;
 }
+
+#[tokio::test]
+async fn what_a_probe_says_of_itself_stands_in_lists_only_where_it_is_plain() {
+    let world = World::start().await;
+    let host = world.host("web-1", &[]).await;
+    let mut link = Link::greet(&host.base(), host.id, &host.key, VERSIONS).await.unwrap();
+    let ToServer::Ready(mut ready) = Link::ready() else { panic!("no `Ready`") };
+    ready.hostname = format!("db-1\u{202e}\n{}", "x".repeat(100_000));
+    ready.agent = "9.9.9\u{1b}[2J".to_owned();
+    ready.floor.rules = vec![format!("never\n{}", "y".repeat(1_000)); 500];
+    link.say(&ToServer::Ready(ready)).await;
+    world.entry("probe.connected", |_| true).await;
+    let ana = world.person("ana", &["viewer"]).await;
+    let seen = ana.get(&format!("/api/v1/probes/{}", host.id)).await;
+    assert!(seen.text.len() < 20_000, "{}", seen.text.len());
+    let seen = seen.is(200);
+    assert_eq!((text(&seen, "hostname"), text(&seen, "version")), ("web-1", "0.1.0"), "what was known before is kept");
+    let rules = seen["floor"]["rules"].as_array().unwrap();
+    assert_eq!((rules.len(), rules[0].as_str().unwrap().len()), (64, 200), "{seen}");
+    let entry = world.entry("probe.connected", |_| true).await;
+    assert!(!entry.to_string().contains("9.9.9"), "{entry}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_probe_that_sends_more_output_than_was_ordered_is_cut_off() {
+    let (world, host, mut link) = opened().await;
+    let ana = world.person("ana", &["operator"]).await;
+    let asked = ana.ask("web-1", &["uptime"]).await.is(202);
+    let (order, _) = link.order().await;
+    link.accept(order.command).await;
+    let most = 2 * order.max_output;
+    let piece = "x".repeat(512 * 1024);
+    let mut sent = 0;
+    for chunk in 0.. {
+        if sent > most + 2 * piece.len() as u64 {
+            break;
+        }
+        link.output(order.command, chunk, &piece).await;
+        sent += piece.len() as u64;
+    }
+    assert_eq!(link.closed().await, "dropped");
+    world.entry("frame.overflowing", |entry| entry["subject"] == asked["id"]).await;
+    assert_eq!(world.counted("legator_bad_frames_total{name=\"overflowing\"}").await, 1);
+    let kept = text(&ana.command(text(&asked, "id")).await, "stdout").len() as u64;
+    assert!((most / 2..=most + 64 * 1024).contains(&kept), "{kept}");
+    // It is not believed again with another session; its end still counts.
+    let mut link = host.connect().await;
+    let (_, next) = link.order().await;
+    link.output(order.command, next, &piece).await;
+    assert_eq!(link.closed().await, "dropped");
+    let mut link = host.connect().await;
+    let (_, next) = link.order().await;
+    link.finish(order.command, next, End::Exited { code: 0 }).await;
+    assert_eq!(ana.ended(text(&asked, "id")).await["state"], "succeeded");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_by_all_there_is_breaks_nothing() {
+    let (world, host, mut link) = opened().await;
+    let ana = world.person("ana", &["viewer"]).await;
+    for clock_ahead_ms in [i64::MIN, i64::MAX] {
+        link.say(&ToServer::Heartbeat(legator_protocol::Heartbeat { clock_ahead_ms, ..testkit::well() })).await;
+        link.flush().await;
+        let health = ana.get(&format!("/api/v1/probes/{}/health", host.id)).await.is(200);
+        assert!(health["warnings"][0].as_str().unwrap().contains("the clock is"), "{health}");
+    }
+    world.end().await;
+}

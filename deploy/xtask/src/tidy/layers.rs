@@ -16,7 +16,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("5", &["alerts", "chat", "discovery", "jobs", "kubeflow", "replay", "timeline"]),
     ("6", &["federation", "mcp", "notify", "rotation"]),
     ("7", &["app", "doctor"]),
-    ("8", &["http"]),
+    ("8", &["hostile", "http"]),
 ];
 
 const SOURCE: &str = "server/src/";

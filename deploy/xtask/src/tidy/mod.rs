@@ -5,6 +5,7 @@ mod dependencies;
 mod layers;
 mod marks;
 mod owners;
+mod promises;
 mod shape;
 mod source;
 mod sql;
@@ -31,6 +32,7 @@ const GUARDS: &[(&str, Guard)] = &[
     ("shape", shape::look),
     ("marks", marks::look),
     ("tests", tests_kept::look),
+    ("promises", promises::look),
 ];
 
 /// Something that a guard found.

@@ -228,8 +228,13 @@ impl ArrangedApi {
     #[oai(path = "/approvals/delegations/:id", method = "delete", operation_id = "end_delegation")]
     async fn end_delegation(&self, caller: Authenticated, id: Path<String>) -> Result<Gone, Problem> {
         let permit = self.identity.permit::<DelegateVotes>(&caller.0, Resource::control_plane()).await?;
-        let id = id.0.parse().map_err(|_| Problem::not_found("delegation", &id.0))?;
-        self.approvals.end_delegation(permit, id).await?;
+        let unknown = || Problem::not_found("delegation", &id.0);
+        let parsed = id.0.parse().map_err(|_| unknown())?;
+        // What is between people of another tenant is as unknown as what never was.
+        if self.approvals.delegation(parsed).is_some_and(|made| !knows(&self.identity, &caller.0, &made.person)) {
+            return Err(unknown());
+        }
+        self.approvals.end_delegation(permit, parsed).await?;
         Ok(Gone::Gone)
     }
 
@@ -242,7 +247,7 @@ impl ArrangedApi {
 /// Whether the caller may know of somebody. Who is gone is known to who reaches every tenant.
 pub(super) fn knows(identity: &Identity, caller: &Caller, person: &str) -> bool {
     match identity.person(person) {
-        Some(person) => person.reach.only().is_none_or(|home| caller.reach.has(home)),
+        Some(person) => person.reach.meets(&caller.reach),
         None => caller.reach.is_every_tenant(),
     }
 }

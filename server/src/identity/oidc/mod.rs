@@ -2,16 +2,16 @@
 //! Never: believes a name, a redirect, or a token that the provider did not sign for this very sign-in.
 
 pub mod arrival;
-mod discovery;
+pub(super) mod discovery;
 mod fetch;
-mod keys;
+pub(super) mod keys;
 pub mod logout;
 mod options;
-mod pending;
+pub(super) mod pending;
 pub mod provider;
 pub(super) mod setup;
 pub(super) mod store;
-mod token;
+pub(super) mod token;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

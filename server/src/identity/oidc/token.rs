@@ -108,7 +108,7 @@ fn parts(token: &str) -> Result<Parts<'_>, TokenFault> {
     Ok((object(header)?, object(claims)?, decoded(signature)?, message.as_bytes()))
 }
 
-fn check(claims: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, TokenFault> {
+pub(in crate::identity) fn check(claims: Map<String, Value>, expected: &Expected<'_>) -> Result<Claims, TokenFault> {
     sound(&claims, expected.issuer, expected.client_id, expected.now)?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let same: bool = text("nonce").unwrap_or_default().as_bytes().ct_eq(expected.nonce.as_bytes()).into();

@@ -16,6 +16,8 @@ pub use self::bundles::BundlesApi;
 pub use self::check::CheckApi;
 pub use self::templates::TemplatesApi;
 pub use self::webhook::WebhookApi;
+#[cfg(any(test, fuzzing))]
+pub(super) use self::webhook::proves;
 
 use super::{Policy, PolicyFault, Reload};
 use crate::error::{Problem, json};

@@ -50,7 +50,7 @@ impl WebhookApi {
     }
 }
 
-fn proves(secret: &str, body: &[u8], signature: &str) -> bool {
+pub(in crate::policy) fn proves(secret: &str, body: &[u8], signature: &str) -> bool {
     let Ok(signature) = hex::decode(signature) else { return false };
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
     mac.update(body);

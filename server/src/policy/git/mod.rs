@@ -4,7 +4,7 @@
 
 mod child;
 pub mod place;
-mod tree;
+pub(super) mod tree;
 
 use std::path::PathBuf;
 use std::time::Duration;

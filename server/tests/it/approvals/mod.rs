@@ -6,6 +6,8 @@ mod passkeys;
 mod signing;
 mod talk;
 
+pub use self::signing::enrolled as enroll;
+
 use legator_server::command::State;
 use serde_json::json;
 use testkit::World;

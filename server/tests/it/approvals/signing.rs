@@ -27,6 +27,11 @@ fn wish(person: &Person, secret: &SigningKey) -> Value {
     json!({ "name": "laptop", "algorithm": "ed25519", "public_key": public(secret), "proof": proof })
 }
 
+/// Enrolls a key for votes; its id.
+pub async fn enrolled(person: &Person, seed: u8) -> String {
+    enroll(person, seed).await.id
+}
+
 async fn enroll(person: &Person, seed: u8) -> Key {
     let secret = SigningKey::from_bytes(&[seed; 32]);
     let made = person.post("/api/v1/approvals/keys", wish(person, &secret)).await.is(201);
