@@ -50,6 +50,7 @@ impl Replays {
         let draft = Draft::new("decisions.exported", permit.caller().person.name.clone(), "decisions")
             .body(serde_json::json!({ "selection": selection, "masked": masked }));
         self.0.ledger.append(now, draft).await?;
+        self.gather(&selection).await?;
         let mask = masked.then(|| Arc::new(Mask::new(*self.0.mask_key, Kept::of(&self.0.policy.bundle()))));
         let exporting = Exporting {
             replays: self.clone(),

@@ -12,15 +12,23 @@ use crate::judgement::{Judgement, Stretch};
 pub(super) type Cursor = (String, u32);
 
 impl Replays {
+    /// Makes sure that what was asked up to now is among them.
+    pub(super) async fn gather(&self, selection: &Selection) -> Result<(), ReplayFault> {
+        if takes(selection, Of::Operations) {
+            self.0.identity.write_asked().await?;
+        }
+        Ok(())
+    }
+
     /// How many there are of this time and kind.
     pub(super) async fn count(&self, selection: &Selection) -> Result<u64, ReplayFault> {
+        self.gather(selection).await?;
         let stretch = stretch(selection);
         let mut n = 0;
         if takes(selection, Of::Commands) {
             n += self.0.road.count_judgements(stretch).await?;
         }
         if takes(selection, Of::Operations) {
-            self.0.identity.write_asked().await?;
             n += self.0.identity.count_judgements(stretch).await?;
         }
         Ok(n)

@@ -90,7 +90,7 @@ async fn operations_are_decided_again_under_a_candidate() {
     assert_eq!(changed["tally"]["by_policy"], json!({ "nobody-reads-the-policies": { "newly-denied": 1 } }));
     let at = format!("/api/v1/replays/{}/findings", text(&changed, "id"));
     let found = admin.get(&at).await.is(200)["differences"][0].clone();
-    assert_eq!((text(&found, "line"), text(&found, "action_before")), ("viewPolicies", "viewPolicies"));
+    assert_eq!((text(&found, "line"), text(&found, "action_before")), ("viewPolicies live", "viewPolicies"));
     assert_eq!(admin.get(text(&found, "command_url")).await.is(200)["id"], found["command"]);
     let both = admin.get(&format!("{at}/{}/1", text(&found, "command"))).await.is(200);
     assert_eq!(both["before"]["outcome"]["kind"], "allow");
@@ -143,7 +143,7 @@ async fn the_shadow_hears_each_new_question_once() {
     };
     let shadow = soon("the shadow to decide", seen).await;
     let difference = &shadow["differences"][0];
-    assert_eq!((text(difference, "line"), text(difference, "principal")), ("viewPolicies", "ana"));
+    assert_eq!((text(difference, "line"), text(difference, "principal")), ("viewPolicies live", "ana"));
     let both = admin.get(&format!("/api/v1/bundles/shadow/{}/1", text(difference, "command"))).await.is(200);
     assert_eq!(both["after"]["outcome"]["kind"], "deny");
     world.end().await;
