@@ -47,7 +47,9 @@ mod log_key;
 mod mutual_tls;
 #[cfg(test)]
 mod oidc;
+#[cfg(test)]
 mod oidc_grants;
+#[cfg(test)]
 mod oidc_logout;
 #[cfg(test)]
 mod oidc_provider;

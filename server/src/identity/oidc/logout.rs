@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::arrival::id_token_label;
 use super::discovery::DiscoveryFault;
 use super::provider::{Provider, Settings};
-use super::token::{self, TokenFault};
+use super::token::{self, Signed, TokenFault};
 use super::{OutsideFault, store};
 use crate::audit::{Draft, WriteFault};
 use crate::db::DbFault;
@@ -166,7 +166,7 @@ impl Identity {
             },
             read => read,
         };
-        let (header, claims) = read?;
+        let Signed { header, claims } = read?;
         let said = check(&header, &claims, &provider.settings, now)?;
         // Nobody comes in by a provider meanwhile, so no session is missed.
         let _changing = self.0.changing.lock().await;

@@ -58,11 +58,18 @@ pub enum TokenFault {
 
 /// Reads a token and takes nothing of it for granted.
 pub fn read(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Claims, TokenFault> {
-    check(signed(token, keys)?.1, expected)
+    check(signed(token, keys)?.claims, expected)
 }
 
-/// The header and the claims of a token that the provider signed, whatever they say.
-pub fn signed(token: &str, keys: &KeySet) -> Result<(Map<String, Value>, Map<String, Value>), TokenFault> {
+/// A token that the provider signed, whatever it says.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub header: Map<String, Value>,
+    pub claims: Map<String, Value>,
+}
+
+/// Reads a token that the provider signed.
+pub fn signed(token: &str, keys: &KeySet) -> Result<Signed, TokenFault> {
     let (header, claims, signature, message) = parts(token)?;
     let algorithm = header.get("alg").and_then(Value::as_str).and_then(Algorithm::read).ok_or(TokenFault::Algorithm)?;
     // An extension that has to be understood and is not, or a token within a token.
@@ -80,7 +87,7 @@ pub fn signed(token: &str, keys: &KeySet) -> Result<(Map<String, Value>, Map<Str
     if !keys.signed(key, algorithm, message, &signature) {
         return Err(TokenFault::Signature);
     }
-    Ok((header, claims))
+    Ok(Signed { header, claims })
 }
 
 /// The claims of a token that was found good when it came.
