@@ -9,6 +9,8 @@ pub mod error;
 pub mod events;
 pub mod fault;
 pub mod judgement;
+#[cfg(any(test, fuzzing))]
+pub mod parts;
 pub mod telemetry;
 pub mod tenant;
 pub mod tls;

@@ -7,7 +7,7 @@ use legator_protocol::Inventory;
 use super::enroll::check_word;
 use super::probe::check_tags;
 use super::token::TokenText;
-use crate::hostile::{parts, text};
+use crate::parts::{parts, text};
 
 /// A token, a name and tags. What is taken is plain enough to stand in lists, logs and policies.
 pub fn enrollment(bytes: &[u8]) {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use legator_protocol::{Hello, Order, OrderKey, ProbeId, ProbeKey, Refusal, ToProbe, ToServer, answer, greet};
 
-use super::{measured, text};
+use crate::parts::{measured, text};
 
 fn key() -> ProbeKey {
     ProbeKey::new([5; 32])
@@ -30,7 +30,7 @@ pub fn hello(bytes: &[u8]) {
 /// What a server, or somebody in its place, answers to a probe. Only who holds the key is believed.
 pub fn welcome(bytes: &[u8]) {
     let said = text(bytes);
-    let hello = Hello::new(probe(), [3; 32]);
+    let hello = Hello::new(probe(), [3; 32], &[]);
     let own = serde_json::to_string(&hello).unwrap_or_default();
     assert!(answer(&own, &hello, &key(), &said).is_err(), "nobody but the server knows the key");
     let _ = serde_json::from_str::<Refusal>(&said);
@@ -38,7 +38,7 @@ pub fn welcome(bytes: &[u8]) {
 
 /// Frames of somebody who has no key, one after another.
 pub fn frame(bytes: &[u8]) {
-    let hello = Hello::new(probe(), [3; 32]);
+    let hello = Hello::new(probe(), [3; 32], &[]);
     let own = serde_json::to_string(&hello).unwrap_or_default();
     let Ok((_, _, mut opener)) = greet(&own, &hello, &key(), [4; 32], 1_000) else { return };
     let mut rest = bytes;

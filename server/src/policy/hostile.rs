@@ -3,7 +3,7 @@
 
 use super::api::proves;
 use super::git::{self, place};
-use crate::hostile::{measured, parts, text};
+use crate::parts::{measured, parts, text};
 
 /// A call that says it is signed. Nobody knows the secret.
 pub fn webhook(bytes: &[u8]) {

@@ -6,7 +6,7 @@ use super::{File, Finding, Source, Tree};
 /// Rows from the ground up, under the architecture's numbers. A room may name rooms of lower rows and itself.
 /// Row 0 has two steps, since all that stands on the ground may ask for the time, and any may be told to die by a test.
 const ROWS: &[(&str, &[&str])] = &[
-    ("0, ground", &["clock", "fault", "tenant"]),
+    ("0, ground", &["clock", "fault", "parts", "tenant"]),
     ("0", &["config", "db", "error", "events", "judgement", "telemetry", "ui", "vault"]),
     ("0, above it", &["tls"]),
     ("1", &["audit"]),

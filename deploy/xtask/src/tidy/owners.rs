@@ -39,6 +39,7 @@ const HTTP: &[&str] = &[
     "/ui.rs",
     "/hub/upgrade.rs",
     "/identity/caller.rs",
+    "/identity/hostile.rs",
     "src/error.rs",
     "src/error/",
 ];
