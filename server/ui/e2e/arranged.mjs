@@ -95,6 +95,7 @@ export async function arranged({ ana, ben, b, w, shot, run }) {
     await ana.getByRole('button', { name: 'End it' }).click();
     await ana.getByText('Revoked', { exact: true }).waitFor();
     await run(ana, 'prod-1', `touch ${w.folder}/ahead-2`, { verdict: 'Would wait for people' });
+    await ana.getByRole('link', { name: 'Request' }).waitFor();
     for (const left of (await w.ask('GET', '/api/v1/approvals?status=pending')).approvals) if (left.command) await w.ask('POST', `/api/v1/commands/${left.command}/cancel`, {});
   }, ana);
 
