@@ -144,7 +144,10 @@ fn follows_from_what_was_seen_before_to_the_key_of_now_and_keeps_that() {
     let fake = Fake::start(move |request| shown.lock().unwrap().reply(&request.path));
     assert_eq!(verify(&fake, home.path(), &[]).code, 0);
     let mut grown = log.lock().unwrap().clone();
-    (grown.turn(), grown.grow(3), grown.turn(), grown.grow(1));
+    grown.turn();
+    grown.grow(3);
+    grown.turn();
+    grown.grow(1);
     *log.lock().unwrap() = grown.clone();
     let followed = verify(&fake, home.path(), &["--full"]);
     assert_eq!(followed.code, 0, "{followed:?}");
@@ -160,7 +163,10 @@ fn follows_from_what_was_seen_before_to_the_key_of_now_and_keeps_that() {
 fn follows_from_any_pinned_key_and_any_checkpoint_that_a_key_of_the_log_signed() {
     let (home, mut log) = (tempfile::tempdir().unwrap(), Log::of(5));
     let first = kept(home.path(), "first", &log.note());
-    (log.turn(), log.grow(3), log.turn(), log.grow(1));
+    log.turn();
+    log.grow(3);
+    log.turn();
+    log.grow(1);
     let fake = log.clone().serve();
     for known in 0..3 {
         let ended = verify(&fake, home.path(), &["--verifier", &log.verifier(known), "--checkpoint", &first]);
@@ -207,7 +213,8 @@ fn believes_no_turn_that_the_known_key_did_not_sign_and_none_that_is_not_in_the_
 fn a_head_that_the_old_key_signs_after_the_turn_is_refused() {
     let (home, mut log) = (tempfile::tempdir().unwrap(), Log::of(5));
     let known = log.verifier(0);
-    (log.turn(), log.grow(2));
+    log.turn();
+    log.grow(2);
     let forged = log.note_by(8, 0);
     let fake = Fake::start(move |request| match request.path.as_str() {
         "/api/v1/audit/checkpoint" => answer(200, json!({ "note": forged, "verifier": log.verifier(0) })),
@@ -230,7 +237,10 @@ fn offline(home: &Path, log: &Log, note: &str, key: &str) -> Ended {
 #[test]
 fn an_export_alone_leads_from_one_key_to_the_other() {
     let (home, mut log) = (tempfile::tempdir().unwrap(), Log::of(5));
-    (log.turn(), log.grow(3), log.turn(), log.grow(1));
+    log.turn();
+    log.grow(3);
+    log.turn();
+    log.grow(1);
     for known in 0..3 {
         for (size, by) in [(3, 0), (6, 0), (6, 1), (9, 1), (11, 2)] {
             let ended = offline(home.path(), &log, &log.note_by(size, by), &log.verifier(known));
@@ -251,7 +261,8 @@ fn an_export_alone_leads_from_one_key_to_the_other() {
 #[test]
 fn a_proof_is_checked_without_a_server_by_whoever_kept_the_turns() {
     let (home, mut log) = (tempfile::tempdir().unwrap(), Log::of(5));
-    (log.turn(), log.grow(3));
+    log.turn();
+    log.grow(3);
     let fake = log.clone().serve();
     let turns = home.path().join("turns.json");
     let told =

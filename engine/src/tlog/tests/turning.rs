@@ -146,7 +146,7 @@ fn a_turn_is_of_this_log_in_this_place() {
     assert!(matches!(Turn::read(&other), Err(TurnFault::Origin { .. })), "{other}");
     // A whole turn of another log, by its own keys, leads nowhere from ours.
     let foreign = read(&entry(3, root_of(3), &named("other/audit", 1), &named("other/audit", 2)));
-    let refused = Keys::trusting(&old.verifier(), &[foreign.clone()]);
+    let refused = Keys::trusting(&old.verifier(), std::slice::from_ref(&foreign));
     assert_eq!(refused, Err(TurnFault::Stranger(old.verifier().to_string())));
     assert_eq!(Keys::of(old.verifier()).turn(&foreign), Err(TurnFault::Broken { index: 3 }));
 }
