@@ -80,6 +80,8 @@ mod streams;
 #[cfg(test)]
 mod tenants;
 #[cfg(test)]
+mod tenants_grants;
+#[cfg(test)]
 mod wire;
 
 /// A change: it waits for room, and on production for a person.
