@@ -1,7 +1,8 @@
 //! How far a grant reaches, when it begins and when it ends.
 
-use serde_json::json;
-use testkit::{Person, World};
+use serde_json::{Value, json};
+use testkit::reqwest::Method;
+use testkit::{Person, World, soon};
 
 use crate::tenants::world;
 use crate::text;
