@@ -129,6 +129,12 @@ impl Reach {
         self.tenants.as_ref().filter(|tenants| tenants.len() == 1)?.first()
     }
 
+    /// A place within it: a tenant, and tags that a host there would have.
+    pub fn example(&self) -> (Tenant, BTreeSet<String>) {
+        let tenant = self.tenants.as_ref().and_then(|tenants| tenants.first()).cloned().unwrap_or_default();
+        (tenant, self.scopes.iter().filter_map(|scope| scope.first()).cloned().collect())
+    }
+
     /// The tenants as a JSON array, for a statement that compares; `None` for all.
     pub fn listed(&self) -> Option<String> {
         let tenants = self.tenants.as_ref()?;

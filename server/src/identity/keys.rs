@@ -104,9 +104,15 @@ impl Identity {
         let expires_at = lives_ms.map(|ms| now.saturating_add(ms));
         let actor = permit.caller().person.name.clone();
         let minted = self.issue(&actor, &owner, &old.name, expires_at, scopes, None).await?;
-        let _changing = self.0.changing.lock().await;
+        let changing = self.0.changing.lock().await;
         let directory = self.0.directory.load_full();
         let old = directory.keys.get(&id).ok_or_else(no_key)?;
+        if !old.live(now) {
+            // It was revoked meanwhile, and so is what was to take its place; nobody has seen its text.
+            drop(changing);
+            self.revoke_key(permit, minted.key.id).await?;
+            return Err(IdentityFault::Conflict("this key was revoked meanwhile; make another".to_owned()));
+        }
         let ends_at = now.saturating_add(overlap_ms.max(0));
         let ends_at = old.expires_at.map_or(ends_at, |at| at.min(ends_at));
         let next = directory.with_key(Key { expires_at: Some(ends_at), ..Key::clone(old) });

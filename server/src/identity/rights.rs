@@ -130,7 +130,12 @@ impl Identity {
 
     /// An example of what votes are about, for asking whether somebody votes at all.
     pub fn could_vote(&self, person: &Person) -> bool {
-        let resource = example_of(super::DecideApproval::ACTION);
+        let mut resource = example_of(super::DecideApproval::ACTION);
+        if let Resource::Approval(approval) = &mut resource {
+            // One that they reach: what is elsewhere is nobody's to vote on.
+            let (tenant, tags) = person.reach.example();
+            (approval.tenant, approval.tags) = (tenant.said().map(str::to_owned), tags);
+        }
         let vote = Some(legator_engine::Ballot { enrolled: true, signed: true });
         let context = Context { vote, ..Context::new(legator_engine::Origin::Api) };
         self.why_not_person::<super::DecideApproval>(person, resource, context).is_none()

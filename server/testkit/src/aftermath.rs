@@ -18,8 +18,11 @@ pub async fn look_back(data: &Path, auditor: Option<&Person>) {
         auditor.get("/api/v1/decisions/operations?limit=1").await.is(200);
     }
     let mut database = Database::open(&data.join("legator.db")).await;
+    // Something may go on while it is looked at: all of it is looked at as it is now.
+    database.run("BEGIN").await;
     every_decision_is_replayed_to_the_byte(&mut database).await;
     every_command_has_its_story(&mut database).await;
+    database.run("COMMIT").await;
     if let Some(auditor) = auditor {
         let report = auditor.get("/api/v1/audit/verify").await.is(200);
         assert_eq!(report["ok"], true, "{report}");

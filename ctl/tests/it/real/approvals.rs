@@ -175,7 +175,11 @@ async fn a_key_for_votes_is_made_here_signs_here_and_is_ended() {
     assert!(shown.contains("signed"), "{shown}");
     let verified = Desk::of(&world, &world.admin()).json(&["audit", "verify", "--full"]).await;
     assert_eq!(verified["ok"], true, "{verified}");
-    assert_eq!(verified["votes"], json!({ "signed": 1, "unknown_keys": 0, "unsigned": 0 }), "{verified}");
+    assert_eq!(
+        verified["votes"],
+        json!({ "signed": 1, "by_passkey": 0, "unknown_keys": 0, "unsigned": 0 }),
+        "{verified}"
+    );
 
     cleo.refused(&["approvals", "key", "revoke", &key], 1, "there is no key").await;
     assert_eq!(ben.json(&["approvals", "key", "revoke", &key]).await, json!({ "id": key, "revoked": true }));
