@@ -23,6 +23,7 @@ export async function several({ ana, w, shot }) {
     await shot(ana, 'several-ran');
     await came.getByRole('link', { name: 'All of them under Commands' }).click();
     await ana.getByText('One ask to several hosts').waitFor();
+    await ana.locator('main li').nth(1).waitFor();
     same(await ana.locator('main li').count(), 2, 'commands of the group');
     const held = (await w.ask('GET', '/api/v1/commands?state=held')).commands[0];
     await w.ask('POST', `/api/v1/commands/${held.id}/cancel`);
