@@ -23,7 +23,7 @@ import type { Action } from './Palette';
 const Palette = lazy(() => import('./Palette'));
 const Shortcuts = lazy(() => import('./Shortcuts'));
 /** What is not needed for the first page is there before anybody can ask for it. */
-const soon = () => { void import('./Palette'); void import('./Shortcuts'); };
+const soon = () => Promise.all([import('./Palette'), import('./Shortcuts')]);
 
 /** Turns the address into one that shows a colleague the same. */
 async function copyLink() {
@@ -36,7 +36,11 @@ async function copyLink() {
 export function Shell() {
   const [palette, setPalette] = useState(false);
   const [ready, setReady] = useState(false);
-  useEffect(() => { const timer = setTimeout(() => { soon(); setReady(true); }, 300); return () => clearTimeout(timer); }, []);
+  // A server that is away just then takes the palette along, and not the page: it is asked for again.
+  useEffect(() => {
+    let timer = setTimeout(function load() { void soon().then(() => setReady(true), () => { timer = setTimeout(load, 3_000); }); }, 300);
+    return () => clearTimeout(timer);
+  }, []);
   const [drawer, setDrawer] = useState(false);
   const [sheet, setSheet] = useState(false);
   const chord = useRef(0);
