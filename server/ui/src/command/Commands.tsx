@@ -10,13 +10,14 @@ import { Told } from '../kit/inert';
 import { Empty, Loaded } from '../kit/states';
 import { Time } from '../kit/time';
 
-export function CommandRows({ commands, withHost = true }: { commands: Command[]; withHost?: boolean }) {
+/** `inPlace`: a list of always so many, whose rows stay where they are and say something else. */
+export function CommandRows({ commands, withHost = true, inPlace = false }: { commands: Command[]; withHost?: boolean; inPlace?: boolean }) {
   return (
     <ul className="divide-y divide-line">
-      {commands.map((command) => {
+      {commands.map((command, n) => {
         const { tone, word } = commandState(command.state);
         return (
-          <li key={command.id}>
+          <li key={inPlace ? n : command.id}>
             <Link to="/commands/$id" params={{ id: command.id }} className="grid grid-cols-[minmax(0,1fr)_auto] gap-x-4 gap-y-0.5 px-4 py-2.5 hover:bg-s2 md:px-6">
               <code className="truncate"><Told>{command.line}</Told></code>
               <State tone={tone}>{word}</State>

@@ -2,12 +2,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import type { Command } from '../api/client';
 import { q } from '../api/queries';
 import { Glass } from '../approvals/Glass';
 import { ordered } from '../approvals/Queue';
 import { CommandRows } from '../command/Commands';
 import { useMay } from '../identity/session';
 import { count } from '../kit/bytes';
+import { useHeld } from '../kit/held';
 import { Glyph, LevelMark, PROBE_STATES, probeState, State } from '../kit/glyph';
 import { Told } from '../kit/inert';
 import { Page, Section } from '../kit/panes';
@@ -56,12 +58,16 @@ function Fleet() {
   );
 }
 
+const NO_COMMANDS: readonly Command[] = [];
+const idOf = (command: Command) => command.id;
+
 function Ran() {
   const list = useQuery(q.commands({ limit: 12 }));
+  const { items, hands } = useHeld(list.data?.commands ?? NO_COMMANDS, idOf);
   return (
     <Section id="ran" title="Commands" aside={<Link to="/commands" className="underline decoration-edge underline-offset-2">All commands</Link>}>
       <Loaded query={list} what="the commands" rows={3}>
-        {(page) => page.commands.length === 0 ? <Quiet>Nothing has been asked yet. Open a host in the <Link to="/fleet" className="underline">fleet</Link> and type a command.</Quiet> : <div className="-mx-4 md:-mx-6"><CommandRows commands={page.commands.slice(0, 8)} /></div>}
+        {(page) => page.commands.length === 0 ? <Quiet>Nothing has been asked yet. Open a host in the <Link to="/fleet" className="underline">fleet</Link> and type a command.</Quiet> : <div className="-mx-4 md:-mx-6" {...hands}><CommandRows commands={items.slice(0, 8)} inPlace /></div>}
       </Loaded>
     </Section>
   );
