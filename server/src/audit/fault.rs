@@ -25,6 +25,9 @@ pub enum WriteFault {
     Panicked,
     #[error("the part took longer than {0:?} to write, and was undone")]
     Slow(Duration),
+    /// It follows from an earlier part, which was not written.
+    #[error("the part goes with an earlier one, which was not written")]
+    Orphaned,
     #[error("the audit log is closed: the server is going down")]
     Closed,
 }

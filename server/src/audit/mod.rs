@@ -29,6 +29,7 @@ use sqlx::sqlite::Sqlite;
 use tokio::sync::{Mutex, mpsc, watch};
 
 pub use batch::Batch;
+pub use enqueue::Slot;
 pub use entry::Draft;
 pub use fault::{KeptFault, LogKeyFault, OpenFault, ReadFault, WriteFault};
 pub use key_file::KeyFile;

@@ -165,7 +165,14 @@ pub(super) struct Writer {
     next: Option<Arc<Signer>>,
     jobs: mpsc::Receiver<Box<dyn Job>>,
     told: Told,
-    teller: mpsc::UnboundedSender<(Vec<Answer>, Option<WriteFault>)>,
+    teller: mpsc::UnboundedSender<Telling>,
+}
+
+/// What the teller is to tell, and to whom it then says that it has.
+struct Telling {
+    answers: Vec<Answer>,
+    fault: Option<WriteFault>,
+    done: Option<oneshot::Sender<()>>,
 }
 
 impl Writer {
@@ -182,14 +189,15 @@ impl Writer {
     }
 
     pub async fn run(mut self) {
-        let (teller, mut told) = mpsc::unbounded_channel::<(Vec<Answer>, Option<WriteFault>)>();
+        let (teller, mut told) = mpsc::unbounded_channel::<Telling>();
         self.teller = teller;
         // In the order of the groups, while the next group is on its way to the disk.
         tokio::spawn(async move {
-            while let Some((answers, fault)) = told.recv().await {
+            while let Some(Telling { answers, fault, done }) = told.recv().await {
                 for Answer { tell, .. } in answers {
                     tell(fault.clone());
                 }
+                done.map(|done| done.send(()));
             }
         });
         let mut waiting = Vec::with_capacity(GROUP);
@@ -230,26 +238,29 @@ impl Writer {
                     self.told.head.send_replace(head);
                 }
                 self.say(Health::Good);
-                self.tell(kept, None);
+                self.tell(kept, None, None);
                 waiting.extend(jobs);
             }
             Err(fault) => {
                 let fault = self.recover(fault).await;
                 let refusal = WriteFault::Unwritable(fault);
+                // Whoever has more in the line hears of the failure before that is run, and of the earlier part first.
+                let (done, told) = oneshot::channel();
+                self.tell(kept, Some(refusal.clone()), Some(done));
+                let _ = told.await;
                 jobs.for_each(|job| job.refuse(refusal.clone()));
-                self.tell(kept, Some(refusal));
             }
         }
     }
 
     /// Wakes those who wait, and leaves what works to the teller.
-    fn tell(&self, kept: Vec<Answer>, fault: Option<WriteFault>) {
-        let (works, wakes): (Vec<_>, Vec<_>) = kept.into_iter().partition(|answer| answer.works);
+    fn tell(&self, kept: Vec<Answer>, fault: Option<WriteFault>, done: Option<oneshot::Sender<()>>) {
+        let (answers, wakes): (Vec<_>, Vec<_>) = kept.into_iter().partition(|answer| answer.works);
         for Answer { tell, .. } in wakes {
             tell(fault.clone());
         }
         // The teller ends only when it is dropped with the runtime, and then nobody is left to be told.
-        let _ = self.teller.send((works, fault));
+        let _ = self.teller.send(Telling { answers, fault, done });
     }
 
     /// Runs and commits a group; `kept` gets the callers that are to hear how it ended. The tree moves on only when it is durable.

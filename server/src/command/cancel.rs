@@ -1,16 +1,20 @@
 //! Ending a command before its time: because somebody cancels it, or because it waited too long.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use legator_protocol::{CommandId, ToProbe};
 
-use super::life::{Open, State};
+use super::life::{Life, Open, State};
 use super::rows;
 use super::{CommandFault, Road};
 use crate::approvals::{Approvals, RequestState};
-use crate::audit::{Draft, WriteFault};
+use crate::audit::{Batch, Draft, WriteFault};
 use crate::identity::{CancelCommand, Permit};
 use crate::telemetry::By;
+
+/// How long a cancellation waits for an end that is on its way to the disk.
+const ENDING: Duration = Duration::from_secs(5);
 
 impl Road {
     /// Stops a command. One that waits ends at once; one on its way is ended by its probe.
@@ -45,35 +49,29 @@ impl Road {
 
     /// Writes down that it is to be stopped, and tells the probe. Without a session the probe hears it when it is back.
     async fn stop(&self, open: &Arc<Open>, actor: &str, reason: &str) -> Result<(), CommandFault> {
-        let now = self.0.clock.now();
-        let id = open.id();
-        let (seq, event) = {
-            let mut life = open.life.lock();
+        let (now, id) = (self.0.clock.now(), open.id());
+        let mut seq = 0;
+        let plan = |life: &mut Life| {
+            if !life.is_out() {
+                return None;
+            }
             life.seq += 1;
-            let body = serde_json::json!({ "by": actor, "reason": reason });
-            (life.seq, rows::Event::new(id, life.seq, now, "cancel", &body))
-        };
-        let draft = Draft::new("command.cancel_requested", actor, open.proposal.probe.name.clone())
-            .command(id)
-            .probe(open.probe())
-            .tenant(&open.proposal.probe.tenant)
-            .body(serde_json::json!({ "reason": reason }));
-        let text = reason.to_owned();
-        let written = self
-            .0
-            .ledger
-            .write(now, move |batch| {
-                Box::pin(async move {
-                    rows::push_cancel(batch, id, &text)?;
-                    event.push(batch)?;
-                    batch.entry(draft)?;
-                    Ok::<_, WriteFault>(())
-                })
+            seq = life.seq;
+            let event = rows::Event::new(id, seq, now, "cancel", &serde_json::json!({ "by": actor, "reason": reason }));
+            let draft = Draft::new("command.cancel_requested", actor, open.proposal.probe.name.clone())
+                .command(id)
+                .probe(open.probe())
+                .tenant(&open.proposal.probe.tenant)
+                .body(serde_json::json!({ "reason": reason }));
+            let text = reason.to_owned();
+            Some(move |batch: &mut Batch| {
+                rows::push_cancel(batch, id, &text)?;
+                event.push(batch)?;
+                batch.entry(draft).map(drop)
             })
-            .await;
-        if let Err(fault) = written {
-            give_back(open, seq);
-            return Err(fault.into());
+        };
+        if !self.step_through(open, now, plan).await? {
+            return Err(self.its_end(open).await);
         }
         let state = {
             let mut life = open.life.lock();
@@ -85,7 +83,18 @@ impl Road {
         Ok(())
     }
 
-    /// Ends an open command without its probe. The caller holds the command's turn.
+    /// It has ended, or its end is on its way to the disk: says which it is.
+    async fn its_end(&self, open: &Arc<Open>) -> CommandFault {
+        let mut tick = open.tick.subscribe();
+        let ended = tokio::time::timeout(ENDING, tick.wait_for(|tick| tick.state.ended())).await;
+        match ended {
+            Ok(Ok(tick)) => CommandFault::Ended(tick.state),
+            // Then it was not written, and the command is out as before.
+            _ => WriteFault::Orphaned.into(),
+        }
+    }
+
+    /// Ends a command that waits. The caller holds the command's turn.
     pub(super) async fn end(
         &self,
         open: &Arc<Open>,
@@ -107,11 +116,7 @@ impl Road {
         };
         let ended = serde_json::json!({ "by": actor, "reason": reason });
         let event = rows::Event::new(id, seq, now, state.as_str(), &ended);
-        let draft = Draft::new("command.settled", actor, open.proposal.probe.name.clone())
-            .command(id)
-            .probe(open.probe())
-            .tenant(&open.proposal.probe.tenant)
-            .body(serde_json::json!({ "state": state.as_str(), "reason": reason }));
+        let draft = settled(actor, open, state, reason);
         let written = self
             .0
             .ledger
@@ -128,7 +133,8 @@ impl Road {
             })
             .await;
         if let Err(fault) = written {
-            give_back(open, seq);
+            // Whoever judges it again, cancels it or lets it expire takes turns, so nothing has come since.
+            open.life.lock().seq -= 1;
             return Err(fault.into());
         }
         if let Some(approval) = approval {
@@ -151,10 +157,11 @@ impl Road {
     }
 }
 
-/// The event with this number was not written. Unless another has come since, the next one takes the number.
-fn give_back(open: &Open, seq: u64) {
-    let mut life = open.life.lock();
-    if life.seq == seq {
-        life.seq -= 1;
-    }
+/// What the log says of a command that did not end with its probe.
+pub(super) fn settled(actor: &str, open: &Open, state: State, reason: &str) -> Draft {
+    Draft::new("command.settled", actor, open.proposal.probe.name.clone())
+        .command(open.id())
+        .probe(open.probe())
+        .tenant(&open.proposal.probe.tenant)
+        .body(serde_json::json!({ "state": state.as_str(), "reason": reason }))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use legator_protocol::{CommandId, CommandResult, End, Output, ProbeId, RefusedBy, ToProbe};
 
-use super::life::{Open, State};
+use super::life::{Life, Open, State};
 use super::{Road, rows, store};
 use crate::audit::{Batch, Draft, WriteFault};
 use crate::telemetry::By;
@@ -20,77 +20,71 @@ impl Road {
     pub async fn accepted(&self, probe: ProbeId, command: CommandId) {
         let Some(open) = self.addressed(probe, command, "accepted").await else { return };
         let now = self.0.clock.now();
-        let seq = {
-            let mut life = open.life.lock();
-            if life.state != State::Dispatched {
-                return; // said again after a reconnect
+        let plan = |life: &mut Life| {
+            if life.state != State::Dispatched || life.settling {
+                return None; // said again after a reconnect
             }
             life.state = State::Running;
             life.started_at = Some(now);
             life.seq += 1;
-            life.seq
-        };
-        let body = serde_json::json!({ "probe": probe });
-        let event = rows::Event::new(command, seq, now, "started", &body);
-        let draft = Draft::new("command.started", probe.to_string(), open.proposal.probe.name.clone())
-            .command(command)
-            .probe(probe)
-            .tenant(&open.proposal.probe.tenant);
-        crate::fault::point("hear.accepted");
-        let road = self.clone();
-        let write = move |batch: &mut Batch| {
-            rows::push_started(batch, command, now)?;
-            event.push(batch)?;
-            batch.entry(draft).map(drop)
-        };
-        let then = move |written: Result<(), WriteFault>| match written {
-            Ok(()) => {
-                open.durable(seq, State::Running);
-                road.announce(&open.proposal, State::Running);
-            }
-            Err(fault) => {
-                // Not durable, so it was not heard: the probe says it again in its next session.
-                let mut life = open.life.lock();
-                if life.state == State::Running {
-                    life.state = State::Dispatched;
-                    life.started_at = None;
+            let seq = life.seq;
+            let event = rows::Event::new(command, seq, now, "started", &serde_json::json!({ "probe": probe }));
+            let draft = Draft::new("command.started", probe.to_string(), open.proposal.probe.name.clone())
+                .command(command)
+                .probe(probe)
+                .tenant(&open.proposal.probe.tenant);
+            crate::fault::point("hear.accepted");
+            let write = move |batch: &mut Batch| {
+                rows::push_started(batch, command, now)?;
+                event.push(batch)?;
+                batch.entry(draft).map(drop)
+            };
+            let (road, open) = (self.clone(), Arc::clone(&open));
+            let then = move |written: Result<(), WriteFault>| match written {
+                Ok(()) => {
+                    open.durable(seq, State::Running);
+                    road.announce(&open.proposal, State::Running);
                 }
-                drop(life);
-                road.unheard(probe, &fault);
-            }
+                Err(fault) => road.unheard(probe, &fault),
+            };
+            Some((write, then))
         };
-        self.0.ledger.enqueue(now, write, then).await;
+        self.step(&open, now, plan).await.unwrap_or_else(|fault| self.unheard(probe, &fault));
     }
 
     /// A piece of output.
     pub async fn output(&self, probe: ProbeId, output: Output) {
         let Some(open) = self.addressed(probe, output.command, "output").await else { return };
         let now = self.0.clock.now();
-        let seq = {
-            let mut life = open.life.lock();
-            if output.chunk != life.chunks || life.settling {
-                return; // said again, or out of turn: the count says what comes next
+        let mut overflows = false;
+        let plan = |life: &mut Life| {
+            if output.chunk != life.chunks || !life.is_out() {
+                return None; // said again, or out of turn: the count says what comes next
             }
             // The order says how much of each stream is kept; a probe that sends more fills our disk, not its own.
-            life.output_bytes = life.output_bytes.saturating_add(output.data.len() as u64 / 4 * 3);
-            if life.output_bytes <= MOST_OUTPUT {
-                life.chunks += 1;
-                life.seq += 1;
-                Some(life.seq)
-            } else {
-                None
+            let bytes = life.output_bytes.saturating_add(output.data.len() as u64 / 4 * 3);
+            overflows = bytes > MOST_OUTPUT;
+            if overflows {
+                return None;
             }
+            life.output_bytes = bytes;
+            life.chunks += 1;
+            life.seq += 1;
+            let seq = life.seq;
+            let body = serde_json::json!({ "stream": output.stream, "data": output.data });
+            let event = rows::Event::output(output.command, seq, now, output.chunk, &body);
+            crate::fault::point("hear.output");
+            let (road, open) = (self.clone(), Arc::clone(&open));
+            let then = move |written: Result<(), WriteFault>| match written {
+                Ok(()) => open.durable(seq, State::Running),
+                Err(fault) => road.unheard(probe, &fault),
+            };
+            Some((move |batch: &mut Batch| event.push(batch), then))
         };
-        let Some(seq) = seq else { return self.overflowing(probe, output.command).await };
-        let body = serde_json::json!({ "stream": output.stream, "data": output.data });
-        let event = rows::Event::output(output.command, seq, now, output.chunk, &body);
-        crate::fault::point("hear.output");
-        let road = self.clone();
-        let then = move |written: Result<(), WriteFault>| match written {
-            Ok(()) => open.durable(seq, State::Running),
-            Err(fault) => road.unheard(probe, &fault),
-        };
-        self.0.ledger.enqueue(now, move |batch: &mut Batch| event.push(batch), then).await;
+        self.step(&open, now, plan).await.unwrap_or_else(|fault| self.unheard(probe, &fault));
+        if overflows {
+            self.overflowing(probe, output.command).await;
+        }
     }
 
     /// How a command ended.
@@ -132,48 +126,47 @@ impl Road {
             return self.misaddressed(probe, command, "result").await;
         }
         let now = self.0.clock.now();
-        let seq = {
-            let mut life = open.life.lock();
-            if life.settling || !matches!(life.state, State::Dispatched | State::Running) {
-                return;
+        let mut missing = None;
+        let plan = |life: &mut Life| {
+            if !life.is_out() {
+                return None;
             }
             if chunks.is_some_and(|chunks| chunks != life.chunks) {
-                // Output is missing. The probe keeps the end until it is told otherwise, and sends from the gap on.
-                let (have, all) = (life.chunks, chunks);
-                drop(life);
-                tracing::warn!(command.id = %command, have, ?all, "a result came before its output; the session starts anew");
-                self.0.hub.drop_session(probe, "output is missing");
-                return;
+                missing = Some(life.chunks);
+                return None;
             }
             life.settling = true;
             life.seq += 1;
-            life.seq
+            let seq = life.seq;
+            let event = rows::Event::new(command, seq, now, "ended", &with_state(state, &ended));
+            let draft = Draft::new("command.settled", probe.to_string(), open.proposal.probe.name.clone())
+                .command(command)
+                .probe(probe)
+                .tenant(&open.proposal.probe.tenant)
+                .body(with_state(state, &ended));
+            crate::fault::point("hear.settling");
+            let write = move |batch: &mut Batch| {
+                rows::push_ended(batch, command, state, now, &ended)?;
+                event.push(batch)?;
+                batch.entry(draft).map(drop)
+            };
+            let (road, open) = (self.clone(), Arc::clone(&open));
+            let then = move |written: Result<(), WriteFault>| match written {
+                Ok(()) => {
+                    crate::fault::point("hear.settled");
+                    road.settled(&open, seq, state);
+                    road.0.hub.send(probe, &ToProbe::Settled { command });
+                }
+                Err(fault) => road.unheard(probe, &fault),
+            };
+            Some((write, then))
         };
-        let event = rows::Event::new(command, seq, now, "ended", &with_state(state, &ended));
-        let draft = Draft::new("command.settled", probe.to_string(), open.proposal.probe.name.clone())
-            .command(command)
-            .probe(probe)
-            .tenant(&open.proposal.probe.tenant)
-            .body(with_state(state, &ended));
-        crate::fault::point("hear.settling");
-        let road = self.clone();
-        let write = move |batch: &mut Batch| {
-            rows::push_ended(batch, command, state, now, &ended)?;
-            event.push(batch)?;
-            batch.entry(draft).map(drop)
-        };
-        let then = move |written: Result<(), WriteFault>| match written {
-            Ok(()) => {
-                crate::fault::point("hear.settled");
-                road.settled(&open, seq, state);
-                road.0.hub.send(probe, &ToProbe::Settled { command });
-            }
-            Err(fault) => {
-                open.life.lock().settling = false;
-                road.unheard(probe, &fault);
-            }
-        };
-        self.0.ledger.enqueue(now, write, then).await;
+        self.step(&open, now, plan).await.unwrap_or_else(|fault| self.unheard(probe, &fault));
+        if let Some(have) = missing {
+            // The probe keeps the end until it is told otherwise, and sends from the gap on.
+            tracing::warn!(command.id = %command, have, ?chunks, "a result came before its output; the session starts anew");
+            self.0.hub.drop_session(probe, "output is missing");
+        }
     }
 
     /// A result for a command that is not open: said again, or of one that was given up as lost.
@@ -192,22 +185,19 @@ impl Road {
             return self.misaddressed(probe, command, "result").await;
         }
         if row.state == State::Lost && state != State::Lost {
-            let (seq, ..) = match store::counts(&self.0.db, command).await {
-                Ok(counts) => counts,
-                Err(fault) => return tracing::error!(%fault, "a late result could not be looked up"),
-            };
             let now = self.0.clock.now();
-            let event = rows::Event::new(command, seq + 1, now, "ended", &with_state(state, &ended));
+            let body = with_state(state, &ended);
             let draft = Draft::new("command.found", probe.to_string(), row.probe_name)
                 .command(command)
                 .probe(probe)
                 .tenant(&row.tenant)
-                .body(with_state(state, &ended));
+                .body(&body);
             let written = self.0.ledger.write(now, move |batch| {
                 Box::pin(async move {
-                    rows::push_ended(batch, command, state, now, &ended)?;
-                    event.push(batch)?;
-                    batch.entry(draft)?;
+                    // Not if it was said in another session meanwhile.
+                    if store::find(batch.connection().await?, command, state, now, &ended, &body).await? {
+                        batch.entry(draft)?;
+                    }
                     Ok::<_, WriteFault>(())
                 })
             });

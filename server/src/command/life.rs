@@ -123,6 +123,61 @@ pub struct Life {
     pub settling: bool,
     /// When its connected probe was last reminded that it owes an answer.
     pub reminded_at: i64,
+    /// How often something of it was not written: what was in the line behind that is of an era that is over.
+    pub era: u64,
+}
+
+/// What a step changes of a life, as it was before: this holds again where the step is not written.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    state: State,
+    seq: u64,
+    chunks: u64,
+    output_bytes: u64,
+    started_at: Option<i64>,
+}
+
+impl Life {
+    /// A command that nothing happened to yet.
+    pub const fn new(state: State) -> Self {
+        Self {
+            state,
+            seq: 0,
+            judged: 0,
+            chunks: 0,
+            output_bytes: 0,
+            approval: None,
+            agreed: BTreeSet::new(),
+            order: None,
+            started_at: None,
+            cancel: None,
+            settling: false,
+            reminded_at: 0,
+            era: 0,
+        }
+    }
+
+    /// Whether it is with its probe, and nothing has said yet how it ended.
+    pub const fn is_out(&self) -> bool {
+        matches!(self.state, State::Dispatched | State::Running) && !self.settling
+    }
+
+    pub const fn mark(&self) -> Mark {
+        let Self { state, seq, chunks, output_bytes, started_at, .. } = *self;
+        Mark { state, seq, chunks, output_bytes, started_at }
+    }
+
+    /// A step of `era` was not written. Those behind it are not written either, and are told after it.
+    pub const fn take_back(&mut self, era: u64, to: Mark) {
+        if self.era != era {
+            return;
+        }
+        let Mark { state, seq, chunks, output_bytes, started_at } = to;
+        (self.state, self.seq, self.chunks) = (state, seq, chunks);
+        (self.output_bytes, self.started_at) = (output_bytes, started_at);
+        self.settling = false;
+        self.era += 1;
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

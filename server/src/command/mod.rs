@@ -22,6 +22,7 @@ mod record;
 mod rows;
 mod seal;
 mod stages;
+mod step;
 mod store;
 mod tap;
 mod timeline;

@@ -8,7 +8,8 @@ use legator_protocol::{ProbeId, ToProbe};
 
 use super::life::{Life, Open, State};
 use super::stages::{Cleared, Intent, Proposal, Sealed, Texts};
-use super::{CommandFault, Road, store};
+use super::{CommandFault, Road, rows, store};
+use crate::audit::Batch;
 use crate::capacity::Seat;
 use crate::fleet::Probe;
 
@@ -44,10 +45,6 @@ impl Road {
     pub async fn resume(&self, probe: ProbeId) {
         let open = self.0.open.lock().of_probe(probe);
         for open in open {
-            if let Err(fault) = self.recount(&open).await {
-                tracing::warn!(%fault, command.id = %open.id(), "a command was not handed over again");
-                continue;
-            }
             self.hand_over_again(&open).await;
         }
     }
@@ -70,16 +67,6 @@ impl Road {
             (None, Some(order)) => self.dispatch(Cleared { command, probe, order }).await,
             (None, None) => {}
         }
-    }
-
-    /// What is known of a command's output, read anew: memory may be ahead of what became durable.
-    async fn recount(&self, open: &Arc<Open>) -> Result<(), CommandFault> {
-        let (seq, chunks, _) = store::counts(&self.0.db, open.id()).await?;
-        let mut life = open.life.lock();
-        life.seq = seq;
-        life.chunks = chunks;
-        life.settling = false;
-        Ok(())
     }
 
     async fn look_at_dispatched(&self, open: &Arc<Open>) -> Result<(), CommandFault> {
@@ -106,7 +93,33 @@ impl Road {
         }
         let _turn = open.turn.lock().await;
         let reason = "its probe stayed away past the command's time; nobody knows whether it ran";
-        self.end(open, State::Lost, "server", reason).await
+        self.give_up(open, reason).await
+    }
+
+    /// Nobody will say how it ended, or not before it is looked for no more.
+    async fn give_up(&self, open: &Arc<Open>, reason: &'static str) -> Result<(), CommandFault> {
+        let (now, id, state) = (self.0.clock.now(), open.id(), State::Lost);
+        let mut seq = 0;
+        let plan = |life: &mut Life| {
+            if !life.is_out() {
+                return None; // its probe was faster
+            }
+            life.settling = true;
+            life.seq += 1;
+            seq = life.seq;
+            let ended = serde_json::json!({ "by": "server", "reason": reason });
+            let event = rows::Event::new(id, seq, now, state.as_str(), &ended);
+            let draft = super::cancel::settled("server", open, state, reason);
+            Some(move |batch: &mut Batch| {
+                rows::push_ended(batch, id, state, now, &ended)?;
+                event.push(batch)?;
+                batch.entry(draft).map(drop)
+            })
+        };
+        if self.step_through(open, now, plan).await? {
+            self.settled(open, seq, state);
+        }
+        Ok(())
     }
 
     /// After a restart: every open command, where it was.
@@ -141,20 +154,10 @@ impl Road {
             if let Some(seat) = seat {
                 self.0.capacity.with(|counts| counts.seat(super::facts::guest(&proposal, level), seat));
             }
-            let life = Life {
-                state,
-                seq,
-                judged,
-                chunks,
-                output_bytes: 0,
-                approval: row.approval,
-                agreed: std::collections::BTreeSet::new(),
-                order: row.sealable,
-                started_at: row.started_at,
-                cancel: row.cancel,
-                settling: false,
-                reminded_at: 0,
-            };
+            let mut life = Life::new(state);
+            (life.seq, life.chunks, life.judged) = (seq, chunks, judged);
+            (life.approval, life.order) = (row.approval, row.sealable);
+            (life.started_at, life.cancel) = (row.started_at, row.cancel);
             self.0.open.lock().insert(Open::new(proposal, level, life));
         }
         let n = self.0.open.lock().len();

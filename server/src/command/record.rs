@@ -135,21 +135,7 @@ impl Road {
         let open = match known {
             Some(open) => open,
             None => {
-                let life = Life {
-                    state,
-                    seq: 0,
-                    judged: 0,
-                    chunks: 0,
-                    output_bytes: 0,
-                    approval: None,
-                    agreed: std::collections::BTreeSet::new(),
-                    order: None,
-                    started_at: None,
-                    cancel: None,
-                    settling: false,
-                    reminded_at: 0,
-                };
-                let open = Open::new(proposal.clone(), level, life);
+                let open = Open::new(proposal.clone(), level, Life::new(state));
                 self.0.open.lock().insert(Arc::clone(&open));
                 open
             }

@@ -4,7 +4,7 @@
 use legator_engine::{Context, Decision, Facts, Principal};
 use legator_protocol::{ApprovalId, CommandId, CommandSpec, ProbeId};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::life::State;
 use crate::audit::Bulk;
@@ -198,6 +198,27 @@ pub async fn counts(db: &Db, id: CommandId) -> Result<(u64, u64, u32), DbFault> 
     let row = row.bind(id.to_string()).fetch_one(db.reads()).await?;
     let count = |at: usize| row.try_get::<i64, _>(at).map(|n| n.max(0).cast_unsigned());
     Ok((count(0)?, count(1)?, u32::try_from(count(2)?).unwrap_or(u32::MAX)))
+}
+
+/// Writes how a command ended that was given up as lost. Says whether it was still lost.
+pub async fn find(
+    connection: &mut SqliteConnection,
+    id: CommandId,
+    state: State,
+    at: i64,
+    ended: &serde_json::Value,
+    event: &serde_json::Value,
+) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE command_command SET state = ?, ended_at = ?, ended = ? WHERE id = ? AND state = 'lost'";
+    let update = sqlx::query(update).bind(state.as_str()).bind(at).bind(ended.to_string()).bind(id.to_string());
+    if update.execute(&mut *connection).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let insert = "INSERT INTO command_event (command, seq, at, kind, body) \
+                  SELECT ?1, coalesce(max(seq), 0) + 1, ?2, 'ended', ?3 FROM command_event WHERE command = ?1";
+    let insert = sqlx::query(insert).bind(id.to_string()).bind(at).bind(event.to_string());
+    insert.execute(connection).await?;
+    Ok(true)
 }
 
 pub async fn decisions(db: &Db, id: CommandId) -> Result<Vec<DecisionRow>, DbFault> {

@@ -76,6 +76,8 @@ mod several;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod tenants;

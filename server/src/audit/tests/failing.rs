@@ -148,3 +148,40 @@ async fn does_not_write_on_after_someone_else_has() {
         assert!(!ledger.health().is_good());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_more_in_the_line_hears_of_a_failure_before_that_is_run() {
+    let (folder, ledger) = fresh().await;
+    run(
+        &mut shell(folder.path()).await,
+        "CREATE TRIGGER stuck BEFORE INSERT ON audit_entry WHEN new.kind = 'stuck' BEGIN SELECT RAISE(ABORT, 'stuck'); END",
+    )
+    .await;
+    let (say, heard) = std::sync::mpsc::channel();
+    let (let_go, gone) = std::sync::mpsc::channel::<()>();
+    let ((say_a, say_b), (run_a, run_b)) = ((say.clone(), say.clone()), (say.clone(), say));
+    let first = move |batch: &mut Batch| {
+        run_a.send("the first is run").unwrap();
+        gone.recv().unwrap();
+        batch.entry(Draft::new("stuck", "ana", "x")).map(drop)
+    };
+    let then = move |written: Result<(), WriteFault>| {
+        // A later part would have all this time to be run before the first is told.
+        std::thread::sleep(Duration::from_millis(50));
+        say_a.send(if written.is_err() { "the first is told" } else { "" }).unwrap();
+    };
+    ledger.slot().await.unwrap().take(0, first, then);
+    let next = move || tokio::task::block_in_place(|| heard.recv_timeout(Duration::from_secs(30))).unwrap();
+    assert_eq!(next(), "the first is run");
+    let second = move |batch: &mut Batch| {
+        run_b.send("the second is run").unwrap();
+        batch.entry(draft(1)).map(drop)
+    };
+    let then =
+        move |written: Result<(), WriteFault>| say_b.send(if written.is_ok() { "both are over" } else { "" }).unwrap();
+    ledger.slot().await.unwrap().take(0, second, then);
+    let_go.send(()).unwrap();
+    for told in ["the first is told", "the second is run", "both are over"] {
+        assert_eq!(next(), told);
+    }
+}
