@@ -66,6 +66,9 @@ pub(super) fn tokens(code: &str) -> Result<Vec<Token>, Unread> {
     if documents_and_expansions_mix(code) {
         return Err("a here-document beside an expansion");
     }
+    if !documents_have_delimiters(code) {
+        return Err("a here-document whose delimiter is not plain");
+    }
     // Where a comment ends a line, a bracket in it would not count for the shell but would for the reader of the word.
     if (expansions > 0 || code.contains(['`', '<'])) && holds_a_comment(code) {
         return Err("a comment beside an expansion");
@@ -129,6 +132,46 @@ fn documents_and_expansions_mix(code: &str) -> bool {
     is_expansion(before)
         || is_expansion(after.get(..line_end).unwrap_or(after))
         || starts.len() > 1 && is_expansion(after)
+}
+
+/// Whether each here-document names a delimiter that is not empty once it is unquoted. Over an empty one (`<<''`) the
+/// tokenizer looks for the document's end for ever, and keeps what it finds. In doubt it is none.
+fn documents_have_delimiters(code: &str) -> bool {
+    let bytes = code.as_bytes();
+    let is = |at: usize, wanted: u8| bytes.get(at) == Some(&wanted);
+    let (mut quote, mut documents, mut at) = (None, false, 0);
+    while let Some(&c) = bytes.get(at) {
+        let run = bytes.get(at..).unwrap_or_default().iter().take_while(|c| **c == b'<').count();
+        let escaped = at > 0 && is(at - 1, b'\\');
+        match (quote, c) {
+            // `\<<<` is a document behind a `<` that is none, and `<` with the rest of it on the next line may be one.
+            (_, b'<') if run > 1 && escaped || is(at + run, b'\\') && is(at + run + 1, b'\n') => return false,
+            // In a document's body a quote means nothing, so behind the first document every `<<` counts as one.
+            (_, b'<') if documents && run > 1 || quote.is_none() && (run == 2 || run > 3) => {
+                documents = true;
+                if !begins_with_a_delimiter(bytes.get(at + run..).unwrap_or_default()) {
+                    return false;
+                }
+            }
+            // Inside `$'…'` a backslash counts, and whether it is one hangs on what is before the dollar.
+            (None, b'\'') if at > 0 && is(at - 1, b'$') => return !code.contains("<<"),
+            (None, b'\'' | b'"') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (None | Some(b'"'), b'\\') if !documents && !is(at + 1, b'<') => at += 1,
+            _ => {}
+        }
+        at += run.max(1);
+    }
+    true
+}
+
+/// Whether this begins with a letter, a digit or `_`, alone or behind a quote, after what may stand before a delimiter.
+fn begins_with_a_delimiter(after: &[u8]) -> bool {
+    let after = after.strip_prefix(b"-").unwrap_or(after);
+    let blanks = after.iter().take_while(|c| matches!(c, b' ' | b'\t')).count();
+    let word = after.get(blanks..).unwrap_or_default();
+    let word = word.strip_prefix(b"'").or_else(|| word.strip_prefix(b"\"")).unwrap_or(word);
+    word.first().is_some_and(|c| c.is_ascii_alphanumeric() || *c == b'_')
 }
 
 fn holds_a_comment(code: &str) -> bool {

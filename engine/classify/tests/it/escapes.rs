@@ -78,3 +78,46 @@ fn code_that_is_hidden_deep_or_long_is_not_read() {
     let sudos = format!("{}ls", "sudo ".repeat(30));
     assert!(level(&sudos) >= Level::Remediate);
 }
+
+/// The tokenizer looks for the end of these for ever, and eats all memory while it does.
+#[test]
+fn a_document_without_a_delimiter_is_not_read() {
+    for line in [
+        "cat <<'' ",
+        "cat <<\"\" ",
+        "cat <<-'' ",
+        "b<<\u{c} ",
+        "b<<\r ",
+        "cat <<",
+        "cat << '' ",
+        "cat <<<<'' ",
+        "cat <<<<<'' ",
+        "echo 'a' \"b\" <<'' ",
+        "echo it\\'s <<'' ",
+        "echo \\$'a\\' <<'' ",
+        "echo $'a\\'' <<'' ",
+        "cat \\<<<'' ",
+        "echo \"$(cat \\<<<'' )\"",
+        "echo `cat \\<<<'' `",
+        "cat <\\\n<'' ",
+        "cat <<\\\n'' ",
+        "cat <<A\n'\nA\ncat <<'' ",
+        "cat <<A\n\"\nA\ncat \\<<<'' ",
+        "cat <<A '\nA\ncat <<'' '",
+    ] {
+        let found = classify(Table::shipped(), &CommandSpec::shell(line));
+        assert!(!found.parsed && found.level >= Level::Remediate, "{line:?}: {found:?}");
+    }
+    // These are no documents, or have an end.
+    for line in [
+        "grep '<<<<<<<' notes",
+        "grep \"<<\" notes",
+        "cat <<EOF\na\nEOF",
+        "cat <<'EOF'\nit's\nEOF",
+        "cat <<< ''",
+        "cat <<<\"\"",
+    ] {
+        let found = classify(Table::shipped(), &CommandSpec::shell(line));
+        assert!(found.parsed && found.level == Level::Observe, "{line:?}: {found:?}");
+    }
+}
