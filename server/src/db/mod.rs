@@ -41,7 +41,9 @@ impl Db {
         let lock = take_lock(data)?;
         let file = data.join(FILE);
         let migrator = migrations::migrator();
-        if file.exists() {
+        let there = file.exists();
+        make_private_file(&file)?;
+        if there {
             migrations::refuse_newer(&mut connect(reading(&file)).await?, &migrator).await?;
         }
         let mut writer = connect(writing(&file)).await?;
@@ -111,6 +113,29 @@ fn make_private_folder(data: &Path) -> Result<(), OpenFault> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(data).map_err(|source| OpenFault::Folder { path: data.to_owned(), source })
+}
+
+/// Makes the file readable by its owner alone, and what SQLite keeps beside it, which it gives the file's own mode. One that
+/// is there and says more in its mode, as those of earlier builds do, is told otherwise.
+fn make_private_file(file: &Path) -> Result<(), OpenFault> {
+    let fault = |source| OpenFault::Folder { path: file.to_owned(), source };
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(file).map_err(fault)?);
+    #[cfg(unix)]
+    for end in ["", "-wal", "-shm"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mut name = file.as_os_str().to_owned();
+        name.push(end);
+        let mode = std::fs::metadata(&name).map(|file| file.permissions().mode()).unwrap_or_default();
+        if mode & 0o077 != 0 {
+            tracing::info!(file = %Path::new(&name).display(), "others could read it; its mode is 0600 now");
+            std::fs::set_permissions(&name, std::fs::Permissions::from_mode(0o600)).map_err(fault)?;
+        }
+    }
+    Ok(())
 }
 
 /// The lock goes with the open file, so a server that was killed leaves nothing to clean up.

@@ -30,6 +30,29 @@ async fn makes_a_folder_that_only_its_owner_can_enter() {
     assert_eq!(std::fs::metadata(data).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn keeps_its_files_from_others_and_takes_back_what_an_earlier_build_let_them_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let modes = || {
+        let mode =
+            |end| std::fs::metadata(folder.path().join(format!("{FILE}{end}"))).unwrap().permissions().mode() & 0o777;
+        ["", "-wal", "-shm"].map(mode)
+    };
+    let db = Db::open(folder.path()).await.unwrap();
+    let held = db.connect_writer().await.unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+    for end in ["", "-wal", "-shm"] {
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(folder.path().join(format!("{FILE}{end}")), open).unwrap();
+    }
+    drop((held, db));
+    let db = Db::open(folder.path()).await.unwrap();
+    let _held = db.connect_writer().await.unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+}
+
 #[tokio::test]
 async fn opens_again_what_it_closed() {
     let folder = tempfile::tempdir().unwrap();

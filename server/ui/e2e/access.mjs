@@ -112,6 +112,31 @@ export async function access({ ana, ben, b, w, shot }) {
     await rows.getByRole('row', { name: /for a story.*ended/ }).first().waitFor();
   }, ana);
 
+  await story('access: a program’s certificate is registered as a key, listed with its URI, and ended', async () => {
+    await w.ask('POST', '/api/v1/users', { name: 'runner', kind: 'service', owner: 'ana', roles: ['viewer'] });
+    await ana.goto('/access/keys');
+    await ana.getByRole('button', { name: 'Register a certificate' }).click();
+    const form = ana.getByRole('form', { name: 'Register a certificate' });
+    same((await form.getByLabel('Acts as').locator('option').allTextContents()).join(), 'runner (service)', 'who a certificate can be a key of');
+    await form.getByLabel('Name').fill('the build machine');
+    await form.getByLabel('URI of the certificate').fill('not a uri');
+    await form.getByRole('button', { name: 'Register it' }).click();
+    await form.getByRole('alert').waitFor();
+    same(await form.getByLabel('Name').inputValue(), 'the build machine', 'what was typed, after a refusal');
+    await axe(ana);
+    await shot(ana, 'certificate-refused');
+    await form.getByLabel('URI of the certificate').fill('spiffe://stories/runner');
+    await form.getByRole('checkbox', { name: /Only these actions/ }).check();
+    await form.getByRole('checkbox', { name: /^viewFleet/ }).check();
+    await form.getByRole('button', { name: 'Register it' }).click();
+    const row = ana.getByRole('table', { name: 'API keys' }).getByRole('row', { name: /the build machine.*spiffe:\/\/stories\/runner.*viewFleet.*with the certificate/ });
+    await row.waitFor();
+    same(await row.getByRole('button', { name: /^Turn/ }).count(), 0, 'ways to turn a certificate');
+    await everywhere(ana, shot, 'keys-certificate');
+    await row.getByRole('button', { name: 'End key the build machine' }).click();
+    await row.waitFor({ state: 'detached' });
+  }, ana);
+
   await story('access: a program is added with an owner, and removed by typing its name', async () => {
     await ana.goto('/access');
     await ana.getByRole('button', { name: 'Add a person' }).click();

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { access, tenants } from './access.mjs';
 import { arranged } from './arranged.mjs';
+import { keys } from './keys.mjs';
 import { pages } from './pages.mjs';
 import { policies } from './policies.mjs';
 import { quality } from './quality.mjs';
@@ -344,6 +345,7 @@ try {
 
   await access({ ana, ben, b, w, shot });
   await arranged({ ana, ben, b, w, shot, run });
+  await keys({ ana, ben, w, shot, run });
   await quality({ ana, b, w, shot });
   await pages({ page: ana, request, replay });
   await tenants({ ana, ben, b, w, shot });

@@ -1,11 +1,12 @@
 // A vote that a passkey signs, from saying that it may to the check of the log on the command line; and every way in which
 // the authenticator does not answer. Never: without the server of `signing-in.mjs`, whose person has a passkey.
+import { as, comes } from './people.mjs';
 import { axe, holds, same, story } from './teller.mjs';
 import { until } from './world.mjs';
 
 const REASON = 'the certificate was renewed';
 
-export async function signedVotes({ page, chrome, authenticatorId, server, shot }) {
+export async function signedVotes({ browser, page, chrome, authenticatorId, server, shot }) {
   const held = async (line) => (await server.ask('POST', '/api/v1/probes/voted-1/command', { argv: line.split(' '), reason: 'new certificate' })).approval;
   const bar = page.getByRole('form', { name: 'Approve' });
   const write = async (request) => {
@@ -80,6 +81,27 @@ export async function signedVotes({ page, chrome, authenticatorId, server, shot 
     const said = JSON.parse(server.ctl('--output', 'json', 'audit', 'verify', '--full'));
     holds(said.ok && said.votes.by_passkey === 1 && said.votes.unsigned === 1, JSON.stringify(said));
     holds(/1 signed votes are what their voters signed, 1 of them with a passkey/.test(server.ctl('audit', 'verify', '--full')), 'what the command line says');
+  }, page);
+
+  await story('signed votes: a vote in somebody’s place is signed by who casts it, and the log says for whom', async () => {
+    const { body: me } = await as(page, server.base, 'GET', '/api/v1/me');
+    const gus = await comes({ b: browser, w: server, name: 'gus', roles: ['viewer', 'approver'] });
+    const handed = await as(gus, server.base, 'POST', '/api/v1/approvals/delegations', { to: me.name, reason: 'on leave', until: new Date(Date.now() + 3_600_000).toISOString() });
+    holds(handed.status < 300, JSON.stringify(handed));
+    await gus.context().close();
+    const request = await held('touch /var/tmp/in-place');
+    await write(request);
+    await bar.getByRole('radio', { name: /the vote of gus/ }).check();
+    await confirm();
+    await page.getByText('This request is closed').waitFor();
+    await page.getByText('in the place of gus').waitFor();
+    await page.getByText('signed with a passkey').waitFor();
+    await axe(page);
+    await shot(page, 'vote-signed-in-place');
+    const [vote] = (await server.ask('GET', `/api/v1/approvals/${request}`)).votes;
+    same(`${vote.signed_by} ${vote.name} for ${vote.stands_for}`, `webauthn ${me.name} for gus`, 'the vote');
+    const said = JSON.parse(server.ctl('--output', 'json', 'audit', 'verify', '--full'));
+    holds(said.ok && said.votes.by_passkey === 2, JSON.stringify(said));
   }, page);
 
   await story('signed votes: where policy wants a signature, an unanswered passkey offers no way round it', async () => {

@@ -73,6 +73,6 @@ export async function signingIn({ browser, world, shot }) {
     await shot(page, 'account-qr');
   }, page);
 
-  await signedVotes({ page, chrome, authenticatorId, server, shot });
+  await signedVotes({ browser, page, chrome, authenticatorId, server, shot });
   await page.context().close();
 }

@@ -104,6 +104,16 @@ export async function world() {
       if (init.status !== 0) throw new Error(`${name} did not enroll: ${init.stderr}`);
       start(name, 'legator-probe', ['run', ...placed], env);
     },
+    /** The probe's program ends, as on a host that goes down, and comes up again. */
+    async halt(name) {
+      const child = children.get(name);
+      child.kill('SIGTERM');
+      await ended(child);
+    },
+    resume(name) {
+      const home = join(folder, name);
+      start(name, 'legator-probe', ['run', '--config-dir', join(home, 'etc'), '--state-dir', join(home, 'state')], { LEGATOR_MACHINE_ID: `stories-${name}` });
+    },
     async token(tags) { return (await self.ask('POST', '/api/v1/tokens', { tags })).token; },
     online: (name) => until(`${name} to connect`, async () => ['online', 'degraded'].includes((await self.ask('GET', `/api/v1/probes/${name}`))?.status)),
     async end() {

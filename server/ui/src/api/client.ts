@@ -31,6 +31,7 @@ export type Grant = Schemas['Grant'];
 export type Delegation = Schemas['Delegation'];
 export type BrokenGlass = Schemas['BrokenGlass'];
 export type VoteKey = Schemas['VoteKey'];
+export type ProbeKey = Schemas['ProbeKeyOut'];
 export type FleetIndex = Schemas['FleetIndex'];
 
 /** Told when the server says that nobody is signed in; the shell asks for a sign-in over the page, which stays. */

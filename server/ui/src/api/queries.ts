@@ -42,6 +42,10 @@ export const q = {
   summary: () => queryOptions({ queryKey: ['fleet', 'summary'], queryFn: () => get(http.GET('/api/v1/fleet/summary')) }),
   probe: (id: string) => queryOptions({ queryKey: ['fleet', 'probe', id], refetchInterval: 30_000, queryFn: () => get(http.GET('/api/v1/probes/{id}', { params: { path: { id } } })) }),
   inventory: (id: string) => queryOptions({ queryKey: ['fleet', 'inventory', id], queryFn: () => get(http.GET('/api/v1/probes/{id}/inventory', { params: { path: { id } } })) }),
+  probeKey: (id: string) => queryOptions({ queryKey: ['fleet', 'probe', id, 'key'], queryFn: () => get(http.GET('/api/v1/probes/{id}/key', { params: { path: { id } } })) }),
+  probeKeysPending: () => queryOptions({ queryKey: ['fleet', 'keys'], queryFn: () => get(http.GET('/api/v1/fleet/keys', { params: { query: { pending: true } } })) }),
+  // Nothing is published when a turn of it is over.
+  sealKey: () => queryOptions({ queryKey: ['health', 'seal-key'], refetchInterval: (query) => (query.state.data?.turning ? 5_000 : false), queryFn: () => get(http.GET('/api/v1/server/seal-key')) }),
   approvals: (status: 'pending' | 'all') => queryOptions({ queryKey: ['approvals', 'list', status], queryFn: () => get(http.GET('/api/v1/approvals', { params: { query: { status, limit: 200 } } })), placeholderData: keepPreviousData }),
   approval: (id: string) => queryOptions({ queryKey: ['approvals', 'one', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}', { params: { path: { id } } })) }),
   comments: (id: string) => queryOptions({ queryKey: ['approvals', 'talk', id], queryFn: () => get(http.GET('/api/v1/approvals/{id}/comments', { params: { path: { id } } })) }),

@@ -15,6 +15,7 @@ import { Empty, FailureNote, Loaded, Refusal } from '../kit/states';
 import { span, Time } from '../kit/time';
 import { toast } from '../kit/toasts';
 import { CommandBar } from './CommandBar';
+import { ProbeKeyFact } from './ProbeKey';
 
 type Sections = Record<string, unknown>;
 type SystemSection = { os?: string; os_version?: string; kernel?: string; cpus?: number; cpu_model?: string; mem_bytes?: number; virtualization?: string; machine_id?: string };
@@ -81,6 +82,7 @@ function SystemTab({ probe, system }: { probe: Probe; system: SystemSection }) {
     ...(system.virtualization ? [['Runs in', system.virtualization] as [string, ReactNode]] : []),
     ['Architecture', probe.arch],
     ['Host name', <Told key="n" mono>{probe.hostname}</Told>],
+    ['Key', <ProbeKeyFact key="k" probe={probe} />],
     ['Probe', <span key="v">version {probe.version}, <Id id={probe.id} /></span>],
     ['Enrolled', <Time key="e" at={probe.enrolled_at} exact />],
   ];

@@ -11,6 +11,7 @@ import { type Clock, setClock, useClock } from '../kit/time';
 import { flipTheme } from '../shell/bar';
 import { KeySwitch } from '../shell/KeySwitch';
 import { Findings } from './Findings';
+import { ProbeKeys, SealKey } from './Keys';
 import { LogKeys } from './LogKeys';
 
 /** For whoever reads from right to left; the words stay English. It counts from the next load on. */
@@ -52,6 +53,8 @@ export default function Settings() {
         </Section>
       )}
       <LogKeys />
+      {may('turnKeys') && <SealKey />}
+      {may('viewFleet') && <ProbeKeys />}
     </Page>
   );
 }

@@ -21,21 +21,30 @@ const DAY = 86_400_000;
 const LIVES = [['', 'until it is ended'], ['1', 'one day'], ['7', 'a week'], ['30', '30 days'], ['90', '90 days'], ['365', 'a year']] as const;
 const OVERLAPS = [['0', 'ends at once'], ['3600', 'goes on for an hour'], ['86400', 'goes on for a day'], ['604800', 'goes on for a week']] as const;
 
+const until = (days: string) => (days ? { expires_at: new Date(Date.now() + Number(days) * DAY).toISOString() } : {});
+
+function Scoped({ actions, scopes, onChange }: { actions: readonly string[]; scopes: string[] | undefined; onChange: (scopes: string[] | undefined) => void }) {
+  return (
+    <fieldset><legend className="font-medium">For</legend>
+      <Tick on={scopes !== undefined} onChange={(on) => onChange(on ? [] : undefined)}>Only these actions; a scope gives nothing that its owner does not have</Tick>
+      {scopes && <ActionBoxes actions={actions} chosen={scopes} onChange={onChange} />}
+    </fieldset>
+  );
+}
+
 function MakeKey({ people, onDone }: { people: readonly Person[]; onDone: () => void }) {
   const permissions = useQuery({ ...q.permissions(), retry: false });
   const [user, setUser] = useState(people[0]?.name ?? '');
   const [name, setName] = useState('');
   const [days, setDays] = useState('90');
-  const [bounded, setBounded] = useState(false);
-  const [scopes, setScopes] = useState<string[]>([]);
+  const [scopes, setScopes] = useState<string[]>();
   const [made, setMade] = useState<string>();
   const [fault, setFault] = useState<unknown>();
-  const actions = (permissions.data?.permissions ?? []).map((one) => one.action);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setFault(undefined);
     try {
-      const body = { user, name: name.trim(), ...(days ? { expires_at: new Date(Date.now() + Number(days) * DAY).toISOString() } : {}), ...(bounded ? { scopes } : {}) };
+      const body = { user, name: name.trim(), ...until(days), ...(scopes ? { scopes } : {}) };
       setMade((await get(http.POST('/api/v1/auth/keys', { body }))).plain_key);
       again();
     } catch (cause) { setFault(cause); }
@@ -46,12 +55,43 @@ function MakeKey({ people, onDone }: { people: readonly Person[]; onDone: () => 
       <Select label="Acts as" value={user} onChange={(e) => setUser(e.target.value)} options={people.map((person) => [person.name, person.kind === 'user' ? person.name : `${person.name} (${person.kind})`] as const)} />
       <Field label="Name" required value={name} onChange={(e) => setName(e.target.value)} hint="Where it is used." />
       <Select label="Good" value={days} onChange={(e) => setDays(e.target.value)} options={LIVES} hint={days === '' ? 'A key that never ends is one that nobody looks at again.' : undefined} />
-      <fieldset><legend className="font-medium">For</legend>
-        <Tick on={bounded} onChange={setBounded}>Only these actions; a scope gives nothing that its owner does not have</Tick>
-        {bounded && <ActionBoxes actions={actions} chosen={scopes} onChange={setScopes} />}
-      </fieldset>
+      <Scoped actions={(permissions.data?.permissions ?? []).map((one) => one.action)} scopes={scopes} onChange={setScopes} />
       {fault !== undefined && <Refusal cause={fault} />}
-      <div className="flex justify-end"><Button type="submit" look="solid" disabled={bounded && scopes.length === 0}>Make the key</Button></div>
+      <div className="flex justify-end"><Button type="submit" look="solid" disabled={scopes?.length === 0}>Make the key</Button></div>
+    </form>
+  );
+}
+
+/** A client's certificate as a program's key: the server believes who signed it, and here it is said whose it is. */
+function Register({ programs, onDone }: { programs: readonly Person[]; onDone: () => void }) {
+  const permissions = useQuery({ ...q.permissions(), retry: false });
+  const [user, setUser] = useState(programs[0]?.name ?? '');
+  const [name, setName] = useState('');
+  const [uri, setUri] = useState('');
+  const [days, setDays] = useState('');
+  const [scopes, setScopes] = useState<string[]>();
+  const [fault, setFault] = useState<unknown>();
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setFault(undefined);
+    try {
+      const body = { user, name: name.trim(), uri: uri.trim(), ...until(days), ...(scopes ? { scopes } : {}) };
+      await get(http.POST('/api/v1/auth/certificates', { body }));
+      toast(`The certificate ${body.uri} is a key of ${user} from now on`);
+      again();
+      onDone();
+    } catch (cause) { setFault(cause); }
+  };
+  return (
+    <form onSubmit={(e) => void submit(e)} className="space-y-4 p-5" aria-label="Register a certificate">
+      <p className="text-text2">A program that shows a client’s certificate with this URI comes in as the account, without a key that is a text. The server has to ask for certificates: <code>--client-ca</code>.</p>
+      <Select label="Acts as" value={user} onChange={(e) => setUser(e.target.value)} options={programs.map((one) => [one.name, `${one.name} (${one.kind})`] as const)} />
+      <Field label="Name" required value={name} onChange={(e) => setName(e.target.value)} hint="Where it is used." />
+      <Field label="URI of the certificate" mono required value={uri} placeholder="spiffe://example/ci" onChange={(e) => setUri(e.target.value)} hint="The one URI among its alternative names." />
+      <Select label="Good" value={days} onChange={(e) => setDays(e.target.value)} options={[['', 'as long as the certificate is'], ...LIVES.slice(1)]} />
+      <Scoped actions={(permissions.data?.permissions ?? []).map((one) => one.action)} scopes={scopes} onChange={setScopes} />
+      {fault !== undefined && <Refusal cause={fault} />}
+      <div className="flex justify-end"><Button type="submit" look="solid" disabled={scopes?.length === 0}>Register it</Button></div>
     </form>
   );
 }
@@ -102,10 +142,10 @@ export function KeyRows({ keys, people, none = 'No program has a key.' }: { keys
     <>
       <Table caption="API keys" head={['Key', 'Acts as', 'For', 'Last used', 'Ends', '']} keys={keys.map((key) => key.id)}
         rows={keys.map((key) => [
-          <span key="n" className="font-medium">{key.name}</span>, <Link key="w" to="/access/people/$id" params={{ id: who.get(key.user) ?? key.user }} className="inline-flex min-h-6 items-center underline decoration-edge underline-offset-2"><bdi>{who.get(key.user) ?? key.user}</bdi></Link>, <Scopes key="s" scopes={key.scopes} />,
+          <span key="n"><span className="font-medium">{key.name}</span>{key.certificate && <code className="block text-meta break-all">{key.certificate}</code>}</span>, <Link key="w" to="/access/people/$id" params={{ id: who.get(key.user) ?? key.user }} className="inline-flex min-h-6 items-center underline decoration-edge underline-offset-2"><bdi>{who.get(key.user) ?? key.user}</bdi></Link>, <Scopes key="s" scopes={key.scopes} />,
           <span key="c">{key.last_used_at ? <Time at={key.last_used_at} /> : 'never'}{key.last_used_from && <code className="block text-meta">{key.last_used_from}</code>}</span>,
-          key.revoked_at ? <State key="e" tone="mute">ended <Time at={key.revoked_at} /></State> : over(key) ? <State key="e" tone="mute">ran out</State> : key.expires_at ? <Time key="e" at={key.expires_at} /> : <State key="e" tone="warn">never</State>,
-          over(key) ? '' : <span key="r" className="flex gap-2"><Button size="s" aria-label={`Turn key ${key.name}`} onClick={() => setTurning(key)}>Turn</Button><Button size="s" look="bad" aria-label={`End key ${key.name}`} onClick={() => void end(key)}>End it</Button></span>])} />
+          key.revoked_at ? <State key="e" tone="mute">ended <Time at={key.revoked_at} /></State> : over(key) ? <State key="e" tone="mute">ran out</State> : key.expires_at ? <Time key="e" at={key.expires_at} /> : key.certificate ? 'with the certificate' : <State key="e" tone="warn">never</State>,
+          over(key) ? '' : <span key="r" className="flex gap-2">{!key.certificate && <Button size="s" aria-label={`Turn key ${key.name}`} onClick={() => setTurning(key)}>Turn</Button>}<Button size="s" look="bad" aria-label={`End key ${key.name}`} onClick={() => void end(key)}>End it</Button></span>])} />
       <Modal open={turning !== undefined} onOpenChange={(open) => { if (!open) setTurning(undefined); }} title={turning ? `Turn ${turning.name}` : ''}>{turning && <Rotate of={turning} onDone={() => setTurning(undefined)} />}</Modal>
     </>
   );
@@ -118,10 +158,12 @@ export default function Keys() {
   const users = useQuery({ ...q.users(), retry: false });
   const now = useNow();
   const [making, setMaking] = useState(false);
+  const [registering, setRegistering] = useState(false);
   const people = (users.data?.users ?? []).filter((person) => !person.disabled);
+  const programs = people.filter((person) => person.kind !== 'user');
   const live = (key: ApiKey) => !key.revoked_at && (key.expires_at === undefined || new Date(key.expires_at).getTime() >= now);
   return (
-    <Page title="Keys" intro="What programs come in with. A key is shown once, and does nothing that its owner may not do." actions={<Button look="solid" disabled={people.length === 0} onClick={() => setMaking(true)}>Make a key</Button>}>
+    <Page title="Keys" intro="What programs come in with. A key is shown once, and does nothing that its owner may not do." actions={<>{programs.length > 0 && <Button onClick={() => setRegistering(true)}>Register a certificate</Button>}<Button look="solid" disabled={people.length === 0} onClick={() => setMaking(true)}>Make a key</Button></>}>
       <Section id="keys" title="API keys" aside={<Choice label="Which keys" value={all ? 'all' : 'live'} onChange={(value) => void navigate({ to: '/access/keys', search: value === 'all' ? { all: true } : {}, replace: true })} options={[['live', 'In use'], ['all', 'Ended as well']]} />}>
         <Loaded query={keys} what="the keys" rows={2}>{(page) => {
           const shown = all ? page.keys : page.keys.filter(live);
@@ -130,6 +172,7 @@ export default function Keys() {
       </Section>
       <Section id="vote-keys" title="Keys that sign votes" aside="What checks them is public"><AllVoteKeys /></Section>
       <Modal open={making} onOpenChange={setMaking} title="Make a key" description="For a program that calls the API, or for the command line.">{making && <MakeKey people={people} onDone={() => setMaking(false)} />}</Modal>
+      <Modal open={registering} onOpenChange={setRegistering} title="Register a certificate" description="For a program that comes in by mutual TLS.">{registering && <Register programs={programs} onDone={() => setRegistering(false)} />}</Modal>
     </Page>
   );
 }
