@@ -1,5 +1,6 @@
 // What holds of every page: mirrored, on a very wide screen, without motion, without a jump when something happens, by
 // keys alone, and with a designed state for each way in which reading it can go wrong.
+import { readFileSync } from 'node:fs';
 import { axe, holds, same, story } from './teller.mjs';
 import { until } from './world.mjs';
 
@@ -44,6 +45,28 @@ export async function quality({ ana, b, w, shot }) {
     await page.waitForURL(/tab=network/);
     await page.context().close();
   });
+
+  await story('fleet: what is narrowed is taken along as a table, and rows are as high as somebody likes', async () => {
+    await ana.goto('/fleet?q=tag:prod');
+    await ana.getByRole('row', { name: /prod-1/ }).waitFor();
+    const [file] = await Promise.all([ana.waitForEvent('download'), ana.getByRole('button', { name: /Export 1 host as CSV/ }).click()]);
+    same(file.suggestedFilename(), 'hosts.csv', 'its name');
+    const lines = readFileSync(await file.path(), 'utf8').trimEnd().split('\r\n');
+    same(lines.length, 2, 'lines');
+    holds(lines[1].startsWith('"prod-1","prb_') && lines[1].includes('"web prod"') || lines[1].includes('"prod web"'), lines[1]);
+    const high = async () => (await ana.getByRole('row', { name: /prod-1/ }).boundingBox()).height;
+    same(await high(), 32, 'a row');
+    await ana.goto('/settings');
+    await ana.getByRole('group', { name: 'How high rows are' }).getByRole('button', { name: 'Compact' }).click();
+    await ana.goto('/fleet?q=tag:prod');
+    same(await high(), 28, 'a compact row');
+    await ana.setViewportSize({ width: 390, height: 844 });
+    await until('a row for a thumb', async () => await high() === 44);
+    await axe(ana);
+    await ana.setViewportSize({ width: 1440, height: 900 });
+    await ana.goto('/settings');
+    await ana.getByRole('group', { name: 'How high rows are' }).getByRole('button', { name: 'Default' }).click();
+  }, ana);
 
   await story('quality: on a screen of 2560 pixels the text stays readable and nothing is stretched', async () => {
     await ana.setViewportSize({ width: 2560, height: 1440 });

@@ -44,6 +44,9 @@ try {
     await ana.getByRole('button', { name: 'Make the administrator' }).click();
     await ana.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
     await ana.getByText('No host is enrolled yet').waitFor();
+    await ana.getByRole('region', { name: 'First steps' }).getByText('0 of 4').waitFor();
+    await axe(ana);
+    await shot(ana, 'first-steps');
     await ana.locator('[data-live=live]').waitFor();
   }, ana);
 
@@ -61,6 +64,8 @@ try {
     w.enroll('db-1', await w.token(['db']));
     await w.online('prod-1');
     await w.online('db-1');
+    await ana.goto('/overview');
+    await ana.getByRole('region', { name: 'First steps' }).getByRole('listitem').filter({ hasText: 'Enroll a host (done)' }).waitFor();
   }, ana);
 
   await story('first start: a second person comes by a link, and only sees what they may', async () => {

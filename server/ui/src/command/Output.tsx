@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from 'react';
 import { Lines, type OutputLine } from '../kit/ansi';
 import { Button, CopyButton } from '../kit/controls';
 import { Glyph } from '../kit/glyph';
+import { save } from '../kit/save';
 import type { Following } from './useOutput';
 
 const ROW = 20;
@@ -29,21 +30,13 @@ export function Output({ of, name, height = 320, ended = false }: { of: Followin
   const n = lines.lines.length;
   const rows = useVirtualizer({ count: n, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 20, measureElement: (el) => el.getBoundingClientRect().height });
   useEffect(() => { if (follow && n) rows.scrollToIndex(n - 1, { align: 'end' }); }, [of.version, follow, n, rows]);
-  const save = () => {
-    const url = URL.createObjectURL(new Blob([plain(lines)], { type: 'text/plain' }));
-    const link = document.createElement('a');
-    link.href = url;
-    link.download = `${name}.txt`;
-    link.click();
-    URL.revokeObjectURL(url);
-  };
   return (
     <div className="relative rounded-m border hair bg-bg">
       <div className="flex flex-wrap items-center gap-x-2 border-b hair px-3 py-1 text-meta text-text2">
         <span role="status">{n === 0 ? (of.state === 'over' || ended ? 'It wrote nothing' : 'Nothing written yet') : `${n.toLocaleString('en')} ${n === 1 ? 'line' : 'lines'}`}</span>
         {of.state === 'broken' && <span className="inline-flex items-center gap-1.5 text-warn"><Glyph tone="warn" />Connection lost; going on where it broke off</span>}
         {lines.dropped > 0 && <span className="text-warn">{lines.dropped.toLocaleString('en')} more lines are not shown; the command line shows all of it</span>}
-        <span className="ms-auto flex">{n > 0 && <><CopyButton text={plain(lines)} what="output" /><Button look="ghost" size="s" aria-label="Download the output" onClick={save}><Download className="size-4" aria-hidden /></Button></>}</span>
+        <span className="ms-auto flex">{n > 0 && <><CopyButton text={() => plain(lines)} what="output" /><Button look="ghost" size="s" aria-label="Download the output" onClick={() => save(`${name}.txt`, plain(lines))}><Download className="size-4" aria-hidden /></Button></>}</span>
       </div>
       {n > 0 && (
         <div ref={scroller} tabIndex={0} role="log" aria-label={`Output of ${name}`} aria-live="off" className="mono overflow-auto py-1 text-[0.8125rem] leading-5 outline-offset-[-2px]" style={{ maxHeight: height }}

@@ -1,7 +1,7 @@
 // The fleet in three panels: what to narrow by, the hosts, and the one that is open.
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { Search } from 'lucide-react';
+import { Download, Search } from 'lucide-react';
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import type { FleetIndex } from '../api/client';
 import { q } from '../api/queries';
@@ -9,10 +9,12 @@ import { count } from '../kit/bytes';
 import { Button } from '../kit/controls';
 import { Glyph, PROBE_STATES, probeState, State } from '../kit/glyph';
 import { useKeys } from '../kit/keys';
+import { save } from '../kit/save';
 import { Empty, Loaded } from '../kit/states';
 import { GroupPanel } from './GroupPanel';
 import { HostDetail } from './HostDetail';
 import { HostGrid } from './HostGrid';
+import { hostsAsCsv } from './table';
 import { census, offers, parse, select, type Sort, toggled } from './query';
 
 export type FleetSearch = { q?: string; sort?: Sort; dir?: 'desc'; probe?: string; tab?: string; run?: 'chosen' | 'matching' };
@@ -105,7 +107,8 @@ function Board({ f }: { f: FleetIndex }) {
       <h1 className="sr-only">Fleet</h1>
       <div className={opened ? 'contents max-xl:hidden' : 'contents'}><Filters f={f} text={text} set={set} /></div>
       <section aria-label="Hosts" className={`@container min-h-0 min-w-0 flex-col ${opened ? 'hidden lg:flex' : 'flex'}`}>
-        <div className="flex shrink-0 flex-wrap items-center gap-x-4 gap-y-2 border-b hair bg-s1 px-4 py-2"><QueryBox f={f} text={text} set={set} /><span id="match" role="status" className="shrink-0 text-meta text-text2">{rows.length.toLocaleString('en')} of {f.id.length.toLocaleString('en')} hosts</span></div>
+        <div className="flex shrink-0 flex-wrap items-center gap-x-4 gap-y-2 border-b hair bg-s1 px-4 py-2"><QueryBox f={f} text={text} set={set} /><span id="match" role="status" className="shrink-0 text-meta text-text2">{rows.length.toLocaleString('en')} of {f.id.length.toLocaleString('en')} hosts</span>
+          {rows.length > 0 && <Button look="ghost" size="s" onClick={() => save('hosts.csv', hostsAsCsv(f, rows), 'text/csv')}><Download className="size-4" aria-hidden />Export<span className="sr-only"> {count(rows.length, 'host')} as CSV</span></Button>}</div>
         <div className="flex min-h-9 shrink-0 items-center gap-1 overflow-x-auto border-b hair px-3 py-1 text-meta">
           {SAVED.map(([query, label]) => <button key={query} type="button" aria-pressed={text.trim() === query} onClick={() => set(text.trim() === query ? '' : query)} className="min-h-6 shrink-0 rounded-m px-2 text-text2 hover:bg-s2 aria-pressed:bg-s3 aria-pressed:text-text">{label}</button>)}
           {(picked.length > 0 || (text.trim() !== '' && rows.length > 1 && rows.length < f.id.length)) && (

@@ -4,11 +4,11 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { memo, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import type { FleetIndex } from '../api/client';
 import { probeState, State } from '../kit/glyph';
+import { useRowHeight } from '../kit/density';
 import { useKeys } from '../kit/keys';
 import { span, useNow } from '../kit/time';
 import type { Sort } from './query';
 
-const ROW = 32;
 // Columns follow the width of the list, not of the window: the open host takes its share.
 const COLS = 'grid-cols-[1.5rem_minmax(9rem,1.6fr)_6.5rem] @xl:grid-cols-[1.5rem_minmax(10rem,1.6fr)_6.5rem_minmax(5rem,1fr)_6rem] @4xl:grid-cols-[1.5rem_minmax(12rem,1.6fr)_7rem_minmax(7rem,1fr)_6.5rem_6.5rem_6.5rem_7rem_5rem]';
 const MID = 'hidden @xl:block';
@@ -31,14 +31,14 @@ function Share({ value }: { value: number }) {
   );
 }
 
-type RowProps = { f: FleetIndex; i: number; at: number; top: number; shown: boolean; chosen: boolean; focused: boolean; now: number; onOpen: (at: number, i: number) => void; onChoose: (at: number, on: boolean, range: boolean) => void };
-const HostRow = memo(function HostRow({ f, i, at, top, shown, chosen, focused, now, onOpen, onChoose }: RowProps) {
+type RowProps = { f: FleetIndex; i: number; at: number; top: number; height: number; shown: boolean; chosen: boolean; focused: boolean; now: number; onOpen: (at: number, i: number) => void; onChoose: (at: number, on: boolean, range: boolean) => void };
+const HostRow = memo(function HostRow({ f, i, at, top, height, shown, chosen, focused, now, onOpen, onChoose }: RowProps) {
   const { tone, word } = probeState(f.words[f.status[i] ?? 0] ?? '');
   const seen = f.seen[i] ?? 0;
   return (
     <div id={`row-${i}`} role="row" aria-rowindex={at + 2} aria-selected={shown} tabIndex={focused ? 0 : -1} onClick={() => onOpen(at, i)}
       className={`absolute inset-x-0 grid ${COLS} items-center gap-3 px-4 outline-offset-[-2px] hover:bg-s2 aria-selected:bg-s3 aria-selected:mark`}
-      style={{ height: ROW, transform: `translateY(${top}px)` }}>
+      style={{ height, transform: `translateY(${top}px)` }}>
       <span role="gridcell" className="flex" onClick={(e) => e.stopPropagation()}>
         <label className="flex size-6 items-center justify-center"><input type="checkbox" tabIndex={-1} checked={chosen} aria-label={`Choose ${f.name[i]}`} className="size-4 accent-(--accent-solid)" onChange={() => undefined} onClick={(e) => onChoose(at, !chosen, e.shiftKey)} /></label>
       </span>
@@ -61,10 +61,12 @@ export function HostGrid({ f, rows, shown, chosen, sort, desc, onSort, onOpen, o
   // To the half minute: a grid does not have to count seconds.
   const now = Math.floor(useNow() / 30_000) * 30;
   const at = Math.min(focus, Math.max(0, rows.length - 1));
+  const height = useRowHeight();
   const grid = useVirtualizer({
-    count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 10,
+    count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => height, overscan: 10,
     rangeExtractor: (range) => { const seen = defaultRangeExtractor(range); return at < rows.length && !seen.includes(at) ? [...seen, at].sort((a, b) => a - b) : seen; },
   });
+  useEffect(() => grid.measure(), [grid, height]);
   const latest = useRef(onOpen);
   latest.current = onOpen;
   const open = useCallback((row: number, i: number) => { setFocus(row); latest.current(i); }, []);
@@ -115,7 +117,7 @@ export function HostGrid({ f, rows, shown, chosen, sort, desc, onSort, onOpen, o
           <div style={{ height: grid.getTotalSize(), position: 'relative' }} role="presentation">
             {grid.getVirtualItems().map((item) => {
               const i = rows[item.index] ?? 0;
-              return <HostRow key={i} f={f} i={i} at={item.index} top={item.start} shown={i === shown} chosen={chosen.has(f.id[i] ?? '')} focused={item.index === at} now={now} onOpen={open} onChoose={choose} />;
+              return <HostRow key={i} f={f} i={i} at={item.index} top={item.start} height={height} shown={i === shown} chosen={chosen.has(f.id[i] ?? '')} focused={item.index === at} now={now} onOpen={open} onChoose={choose} />;
             })}
           </div>
         </div>

@@ -15,6 +15,7 @@ import { Told } from '../kit/inert';
 import { Page, Section } from '../kit/panes';
 import { Loaded } from '../kit/states';
 import { Countdown, Time } from '../kit/time';
+import { FirstSteps } from './FirstSteps';
 
 const Quiet = ({ children }: { children: ReactNode }) => <p className="text-text2">{children}</p>;
 
@@ -94,6 +95,7 @@ export default function Overview() {
   const may = useMay();
   return (
     <Page title="Overview">
+      <FirstSteps />
       {may('viewApprovals') && <><Glass /><Waiting /></>}
       {may('viewFleet') && <Fleet />}
       {may('viewCommands') && <Ran />}

@@ -3,7 +3,9 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { q } from '../api/queries';
 import { useMay } from '../identity/session';
+import { Choice } from '../kit/choices';
 import { Button, CopyButton } from '../kit/controls';
+import { DENSITIES, setDensity, useDensity } from '../kit/density';
 import { Glyph, State } from '../kit/glyph';
 import { Facts, Page, Section } from '../kit/panes';
 import { Loaded } from '../kit/states';
@@ -24,6 +26,7 @@ function Mirror() {
 export default function Settings() {
   const may = useMay();
   const clock = useClock();
+  const density = useDensity();
   const [theme, setTheme] = useState(document.documentElement.dataset.theme ?? 'dark');
   const version = useQuery(q.version());
   const health = useQuery(q.health());
@@ -34,6 +37,7 @@ export default function Settings() {
         <div className="space-y-4">
           <fieldset><legend className="mb-1 font-medium">Times</legend><div className="flex flex-wrap gap-x-6 gap-y-1">{([['relative', 'Relative'], ['local', `Local (${Intl.DateTimeFormat().resolvedOptions().timeZone})`], ['utc', 'UTC']] as [Clock, string][]).map(([value, label]) => <label key={value} className="flex min-h-7 items-center gap-2"><input type="radio" name="clock" className="size-4 accent-(--accent-solid)" checked={clock === value} onChange={() => setClock(value)} />{label}</label>)}</div></fieldset>
           <p className="flex items-center gap-3"><span className="font-medium">Theme</span><span className="text-text2">{theme}</span><Button size="s" onClick={() => setTheme(flipTheme())}>Use the {theme === 'dark' ? 'light' : 'dark'} one</Button></p>
+          <p className="flex flex-wrap items-center gap-3"><span className="font-medium">Rows of the fleet</span><Choice label="How high rows are" value={density} onChange={setDensity} options={DENSITIES} /></p>
           <KeySwitch />
           <Mirror />
         </div>

@@ -49,12 +49,13 @@ export function Area({ label, hint, className = '', ...rest }: TextareaHTMLAttri
 }
 
 /** Copies, and says that it did. */
-export function CopyButton({ text, what, label }: { text: string; what: string; label?: string }) {
+/** A text that takes long to make is made when it is copied. */
+export function CopyButton({ text, what, label }: { text: string | (() => string); what: string; label?: string }) {
   const [done, setDone] = useState(false);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(typeof text === 'string' ? text : text());
       setDone(true);
       clearTimeout(timer.current);
       timer.current = setTimeout(() => setDone(false), 1_600);
