@@ -148,6 +148,10 @@ async fn talk<S: Switchboard>(
                     Ok(payload) => payload,
                     Err(fault) => return fault.into(),
                 };
+                // Whoever ended the session meanwhile may have had the key in mind: nothing is heard of it any more.
+                if let Some(why) = *line.end.borrow() {
+                    return SessionEnd::Dropped(why);
+                }
                 match serde_json::from_slice(payload) {
                     Ok(message) => board.hear(probe, message).await,
                     Err(fault) => return SessionEnd::Message(fault.to_string()),

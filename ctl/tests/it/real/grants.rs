@@ -93,6 +93,31 @@ async fn what_was_asked_for_and_agreed_to_passes_until_it_is_ended() {
 }
 
 #[tokio::test]
+async fn a_preview_says_what_a_wish_would_come_to_and_asks_nobody() {
+    let world = World::start().await;
+    let (ana, ben) = (world.person("ana", &["operator"]).await, world.person("ben", &["approver"]).await);
+    world.host("web-1", &["prod"]).await;
+    world.host("web-2", &["prod"]).await;
+    world.host("db-1", &["db"]).await;
+    let [ana, ben] = [&ana, &ben].map(|person| Desk::of(&world, person));
+    let look = [ASK, &["--preview"]].concat();
+    let ended = ana.types(&look).await;
+    assert!(ended.code == 0 && ended.stdout.contains("permit ("), "{ended:?}");
+    assert!(ended.stderr.contains("2 hosts now: web-1, web-2"), "{ended:?}");
+    assert!(ended.stderr.contains("2 people would have to agree"), "{ended:?}");
+    let seen = ana.json(&look).await;
+    has(&seen, &["policy", "hosts", "n_hosts", "approvals", "why"]);
+    assert_eq!((&seen["n_hosts"], &seen["approvals"]), (&json!(2), &json!(2)), "{seen}");
+    let mut elsewhere = look.clone();
+    elsewhere[2] = "web-9";
+    ana.refused(&elsewhere, 1, "there is no probe `web-9`").await;
+    assert_eq!(ben.json(&["grants"]).await["grants"], json!([]));
+    assert_eq!(ben.json(&["approvals"]).await["approvals"], json!([]));
+    assert_eq!(world.entries("grant.asked").await.len(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_wish_that_makes_no_sense_is_refused_with_what_would() {
     let world = World::start().await;
     let (ana, vera) = (world.person("ana", &["operator"]).await, world.person("vera", &["viewer"]).await);
