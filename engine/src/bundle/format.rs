@@ -7,6 +7,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
 use super::links::is_template;
 use super::{Part, plain};
+use crate::guard::depth;
 
 /// Why a file was left as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +44,9 @@ pub fn format(path: &str, bytes: &[u8]) -> Result<Option<String>, FormatFault> {
 
 fn policies(file: &str, text: &str) -> Result<String, FormatFault> {
     let unreadable = |why: String| FormatFault::Unreadable { file: file.to_owned(), why };
+    if let Some(fault) = depth::too_deep(file, text, depth::Text::Policies) {
+        return Err(unreadable(fault.message));
+    }
     let before = parse_policyset(text).map_err(|errors| unreadable(errors.to_string()))?;
     if before.is_empty() {
         return Ok(tidy(text));

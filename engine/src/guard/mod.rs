@@ -5,6 +5,7 @@ mod ahead;
 mod clause;
 mod conform;
 mod counterfactual;
+pub(crate) mod depth;
 mod leaf;
 mod named;
 mod observe;

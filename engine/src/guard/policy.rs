@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cedar_policy_core::ast::{self, BinaryOp, Expr, ExprKind, Literal, PolicyID};
 use cedar_policy_core::parser::{cst, text_to_cst};
 
+use super::depth;
 use super::slice::Scope;
 use super::vocabulary::faults_of;
 use crate::bundle::place::Source;
@@ -61,6 +62,10 @@ pub(crate) struct Reads {
 
 /// Reads the policies of one file. Every fault is reported, and a policy without one is still returned.
 pub(crate) fn parse(file: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Guardrail> {
+    if let Some(fault) = depth::too_deep(file, text, depth::Text::Policies) {
+        faults.push(fault);
+        return Vec::new();
+    }
     let parsed = match text_to_cst::parse_policies(text) {
         Ok(parsed) => parsed,
         Err(errors) => {

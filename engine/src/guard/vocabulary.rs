@@ -9,6 +9,7 @@ use cedar_policy_core::validator::ValidatorSchema;
 use cedar_policy_core::validator::types::Type;
 use miette::Diagnostic;
 
+use super::depth;
 use crate::bundle::Fault;
 
 /// The schema, taken apart for quick questions.
@@ -128,8 +129,14 @@ impl Vocabulary {
     /// Reads the schema, and checks that it takes what the engine supplies.
     pub(crate) fn parse(file: &str, text: &str, shipped: &str) -> Result<Self, Vec<Fault>> {
         let whole = |message: String| vec![Fault::whole(file, message)];
+        if let Some(fault) = depth::too_deep(file, text, depth::Text::Schema) {
+            return Err(vec![fault]);
+        }
         let (fragment, _) = SchemaFragment::from_cedarschema_str(text)
             .map_err(|error| coded(faults_of(file, text, &error, "the schema cannot be read"), "schema-syntax"))?;
+        if let Some(fault) = depth::too_large(file, fragment.clone()) {
+            return Err(vec![fault]);
+        }
         let schema = Schema::from_schema_fragments([fragment.clone()])
             .map_err(|error| coded(super::unsound::faults(file, text, fragment, &error), "schema"))?;
         let types = Types::new().map_err(|error| whole(format!("the schema cannot be used: {error}")))?;

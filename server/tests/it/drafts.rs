@@ -144,3 +144,31 @@ async fn a_draft_and_a_revision_are_compared_by_their_answers() {
     viewer.post(COMPARE, json!({ "revision": "active" })).await.problem("forbidden");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_draft_that_goes_deeper_than_any_stack_is_a_finding_and_the_server_goes_on() {
+    let world = World::start().await;
+    let admin = world.admin();
+    let base = text(&admin.get("/api/v1/policies").await.is(200), "revision").to_owned();
+    let n = 20_000;
+    let policy = format!(
+        "@id(\"deep\")\n@rationale(\"It is deep.\")\npermit (principal, action, resource) when {{ {}true{} }};\n",
+        "(".repeat(n),
+        ")".repeat(n)
+    );
+    let schema = format!("entity A {{ a: {}Long{} }};", "Set<".repeat(n), ">".repeat(n));
+    let laughs: String = (1..60).map(|n| format!("type T{n} = {{ a: T{}, b: T{} }};\n", n - 1, n - 1)).collect();
+    let laughs = format!("type T0 = Long;\n{laughs}entity A {{ a: T59 }};");
+    for (path, content, code) in [
+        ("policies/deep.cedar", policy, "policy-syntax"),
+        ("policies/schema.cedarschema", schema, "schema-syntax"),
+        ("policies/schema.cedarschema", laughs, "schema-syntax"),
+    ] {
+        let draft = json!({ "base": base, "files": { path: content }, "remove": [] });
+        let seen = admin.post(&format!("{CHECK}?depth=findings"), draft).await.is(200);
+        let found =
+            seen["findings"].as_array().unwrap().iter().any(|found| found["code"] == code && found["file"] == path);
+        assert!(found && seen["passed"] == false, "{seen}");
+    }
+    world.end().await;
+}

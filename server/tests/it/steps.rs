@@ -130,11 +130,11 @@ async fn a_cancellation_that_meets_the_end_is_told_how_it_ended() {
     link.finish(order.command, 0, End::Exited { code: 0 }).await;
     link.flush().await;
     let path = format!("/api/v1/commands/{}/cancel", text(&asked, "id"));
-    let (answer, ()) = tokio::join!(ana.post(&path, json!({ "reason": "too late" })), async {
-        // Long enough that the cancellation waits for the disk; the test holds either way.
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        bar.let_go.send(()).unwrap();
-    });
+    let mut asking = std::pin::pin!(ana.post(&path, json!({ "reason": "too late" })));
+    let early = tokio::time::timeout(std::time::Duration::from_millis(200), &mut asking).await;
+    assert!(early.is_err(), "it was told before anybody could know");
+    bar.let_go.send(()).unwrap();
+    let answer = soon("an answer", asking).await;
     let problem = answer.is(409);
     assert!(text(&problem, "detail").contains("succeeded"), "{problem}");
     assert_eq!(world.entries("command.cancel_requested").await.len(), 0);

@@ -159,29 +159,29 @@ async fn whoever_has_more_in_the_line_hears_of_a_failure_before_that_is_run() {
     .await;
     let (say, heard) = std::sync::mpsc::channel();
     let (let_go, gone) = std::sync::mpsc::channel::<()>();
-    let ((say_a, say_b), (run_a, run_b)) = ((say.clone(), say.clone()), (say.clone(), say));
+    let (ran, seen) = std::sync::mpsc::channel::<()>();
+    let (say_first, say_both) = (say.clone(), say.clone());
     let first = move |batch: &mut Batch| {
-        run_a.send("the first is run").unwrap();
+        say.send("the first is run").unwrap();
         gone.recv().unwrap();
         batch.entry(Draft::new("stuck", "ana", "x")).map(drop)
     };
     let then = move |written: Result<(), WriteFault>| {
-        // A later part would have all this time to be run before the first is told.
-        std::thread::sleep(Duration::from_millis(50));
-        say_a.send(if written.is_err() { "the first is told" } else { "" }).unwrap();
+        // The second would have all this time to be run before the first is told.
+        let alone = seen.recv_timeout(Duration::from_millis(50)).is_err();
+        say_first.send(if written.is_err() && alone { "the first is told" } else { "too late" }).unwrap();
     };
     ledger.slot().await.unwrap().take(0, first, then);
     let next = move || tokio::task::block_in_place(|| heard.recv_timeout(Duration::from_secs(30))).unwrap();
     assert_eq!(next(), "the first is run");
     let second = move |batch: &mut Batch| {
-        run_b.send("the second is run").unwrap();
+        let _ = ran.send(());
         batch.entry(draft(1)).map(drop)
     };
-    let then =
-        move |written: Result<(), WriteFault>| say_b.send(if written.is_ok() { "both are over" } else { "" }).unwrap();
+    let then = move |written: Result<(), WriteFault>| {
+        say_both.send(if written.is_ok() { "both are over" } else { "the second failed" }).unwrap();
+    };
     ledger.slot().await.unwrap().take(0, second, then);
     let_go.send(()).unwrap();
-    for told in ["the first is told", "the second is run", "both are over"] {
-        assert_eq!(next(), told);
-    }
+    assert_eq!([next(), next()], ["the first is told", "both are over"]);
 }

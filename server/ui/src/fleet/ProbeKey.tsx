@@ -1,9 +1,9 @@
 // The key that a host's probe and the server share: how it stands, and the turn to the next.
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { get, http, type Probe, type ProbeKey } from '../api/client';
 import { client, q } from '../api/queries';
 import { useMay } from '../identity/session';
+import { useAsking } from '../kit/asking';
 import { Button } from '../kit/controls';
 import { State } from '../kit/glyph';
 import { Told } from '../kit/inert';
@@ -25,16 +25,11 @@ export function KeyState({ of }: { of: ProbeKey }) {
 export function ProbeKeyFact({ probe }: { probe: Probe }) {
   const may = useMay();
   const key = useQuery({ ...q.probeKey(probe.id), retry: false });
-  const [busy, setBusy] = useState(false);
-  const [fault, setFault] = useState<unknown>();
-  const turn = async () => {
-    setBusy(true);
-    setFault(undefined);
-    try {
-      client.setQueryData(q.probeKey(probe.id).queryKey, await get(http.POST('/api/v1/probes/{id}/rotate-key', { params: { path: { id: probe.id } } })));
-      toast(`${probe.name} is given another key`);
-    } catch (cause) { setFault(cause); } finally { setBusy(false); }
-  };
+  const { busy, fault, ask } = useAsking();
+  const turn = () => ask(async () => {
+    client.setQueryData(q.probeKey(probe.id).queryKey, await get(http.POST('/api/v1/probes/{id}/rotate-key', { params: { path: { id: probe.id } } })));
+    toast(`${probe.name} is given another key`);
+  });
   if (!key.data) return <span className="text-text3">{key.isError ? 'not known' : '…'}</span>;
   return (
     <span className="block space-y-2"><span className="flex flex-wrap items-center gap-x-3 gap-y-1"><KeyState of={key.data} />

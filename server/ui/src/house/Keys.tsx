@@ -7,6 +7,7 @@ import { get, http } from '../api/client';
 import { client, q } from '../api/queries';
 import { KeyState } from '../fleet/ProbeKey';
 import { useMay } from '../identity/session';
+import { useAsking } from '../kit/asking';
 import { Choice } from '../kit/choices';
 import { Button, Field } from '../kit/controls';
 import { State } from '../kit/glyph';
@@ -20,18 +21,13 @@ const n = (count: number) => count.toLocaleString('en');
 function TurnSeveral({ onDone }: { onDone: () => void }) {
   const [all, setAll] = useState(false);
   const [tag, setTag] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [fault, setFault] = useState<unknown>();
-  const turn = async () => {
-    setBusy(true);
-    setFault(undefined);
-    try {
-      const asked = (await get(http.POST('/api/v1/fleet/rotate-keys', { body: all ? { all } : { tag: tag.trim() } }))).probes.length;
-      toast(asked === 0 ? 'No host is meant by that, so no key is turned' : `${n(asked)} ${asked === 1 ? 'host is' : 'hosts are'} given another key`);
-      void client.invalidateQueries({ queryKey: ['fleet', 'keys'] });
-      onDone();
-    } catch (cause) { setFault(cause); } finally { setBusy(false); }
-  };
+  const { busy, fault, ask } = useAsking();
+  const turn = () => ask(async () => {
+    const asked = (await get(http.POST('/api/v1/fleet/rotate-keys', { body: all ? { all } : { tag: tag.trim() } }))).probes.length;
+    toast(asked === 0 ? 'No host is meant by that, so no key is turned' : `${n(asked)} ${asked === 1 ? 'host is' : 'hosts are'} given another key`);
+    void client.invalidateQueries({ queryKey: ['fleet', 'keys'] });
+    onDone();
+  });
   return (
     <form aria-label="Turn keys of hosts" className="space-y-4 p-5" onSubmit={(e) => { e.preventDefault(); void turn(); }}>
       <p className="text-text2">Each probe and the server agree on a new key inside their session; nothing is enrolled anew and nothing that runs stops. The old key is good until the new one was proved. A host that is away is asked when it comes back.</p>
@@ -64,23 +60,18 @@ export function ProbeKeys() {
 export function SealKey() {
   const turn = useQuery({ ...q.sealKey(), retry: false });
   const [asking, setAsking] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [fault, setFault] = useState<unknown>();
-  const ask = async () => {
-    setBusy(true);
-    setFault(undefined);
-    try {
-      const { sealed_anew: anew } = await get(http.POST('/api/v1/server/seal-key/rotate'));
-      toast(`Another key seals from now on; ${n(anew)} ${anew === 1 ? 'secret was' : 'secrets were'} sealed anew`);
-      setAsking(false);
-    } catch (cause) { setFault(cause); } finally { setBusy(false); }
+  const { busy, fault, ask, forget } = useAsking();
+  const go = () => ask(async () => {
+    const { sealed_anew: anew } = await get(http.POST('/api/v1/server/seal-key/rotate'));
+    toast(`Another key seals from now on; ${n(anew)} ${anew === 1 ? 'secret was' : 'secrets were'} sealed anew`);
+    setAsking(false);
     void client.invalidateQueries({ queryKey: ['health', 'seal-key'] });
-  };
+  });
   return (
-    <Section id="seal-key" title="The key that seals secrets" aside={turn.data && !turn.data.turning && <Button size="s" onClick={() => { setFault(undefined); setAsking(true); }}>Turn it</Button>}>
+    <Section id="seal-key" title="The key that seals secrets" aside={turn.data && !turn.data.turning && <Button size="s" onClick={() => { forget(); setAsking(true); }}>Turn it</Button>}>
       <Loaded query={turn} what="how the seal key stands" rows={1}>{(found) => found.turning ? <State tone="act">Being turned: the old key goes when nothing is sealed with it any more</State> : <State tone="ok">One key seals everything</State>}</Loaded>
       <Modal open={asking} onOpenChange={setAsking} title="Turn the key that seals secrets">
-        <form aria-label="Turn the seal key" className="space-y-3 p-5" onSubmit={(e) => { e.preventDefault(); void ask(); }}>
+        <form aria-label="Turn the seal key" className="space-y-3 p-5" onSubmit={(e) => { e.preventDefault(); void go(); }}>
           <p className="text-text2">Keys of hosts, second factors and secrets of providers are sealed with it in the database. They are sealed anew with another one while the server goes on, and the old one is then destroyed.</p>
           <p className="text-text2">A backup of before needs the <code>server.key</code> of before.</p>
           {fault !== undefined && <Refusal cause={fault} />}

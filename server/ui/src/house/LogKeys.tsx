@@ -7,6 +7,7 @@ import { get, http } from '../api/client';
 import { failureOf } from '../api/failure';
 import { client, q } from '../api/queries';
 import { useMay } from '../identity/session';
+import { useAsking } from '../kit/asking';
 import { Button, CopyButton } from '../kit/controls';
 import { State } from '../kit/glyph';
 import { Modal, Section, Table } from '../kit/panes';
@@ -15,17 +16,18 @@ import { Time } from '../kit/time';
 import { toast } from '../kit/toasts';
 
 function Turning({ verifier, onDone }: { verifier: string; onDone: () => void }) {
-  const [busy, setBusy] = useState(false);
-  const [fault, setFault] = useState<unknown>();
-  const turn = async () => {
-    setBusy(true);
-    setFault(undefined);
+  const { busy, fault, ask } = useAsking();
+  const turn = () => ask(async () => {
     try {
       const turned = await get(http.POST('/api/v1/server/log-key/rotate', { body: { expect: verifier } }));
       toast(`Another key signs the log, from ${turned.size.toLocaleString('en')} entries on`);
       onDone();
-    } catch (cause) { setFault(cause); if (failureOf(cause).status === 409) void client.invalidateQueries({ queryKey: ['audit'] }); } finally { setBusy(false); }
-  };
+    } catch (cause) {
+      // Somebody else was faster: the page shows which key it is now.
+      if (failureOf(cause).status === 409) void client.invalidateQueries({ queryKey: ['audit'] });
+      throw cause;
+    }
+  });
   return (
     <form aria-label="Turn the log’s key" className="space-y-3 p-5" onSubmit={(e) => { e.preventDefault(); void turn(); }}>
       <p className="text-text2">The key of now names the next one in the log; both sign that. From then on the next one signs, and the private half of <code className="break-all">{verifier}</code> is destroyed on the server.</p>

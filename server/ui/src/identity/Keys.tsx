@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react';
 import { type ApiKey, get, http, type Person } from '../api/client';
 import { failureOf } from '../api/failure';
 import { client, q } from '../api/queries';
+import { useAsking } from '../kit/asking';
 import { Choice, Select, Tick } from '../kit/choices';
 import { Button, Field } from '../kit/controls';
 import { State } from '../kit/glyph';
@@ -70,20 +71,16 @@ function Register({ programs, onDone }: { programs: readonly Person[]; onDone: (
   const [uri, setUri] = useState('');
   const [days, setDays] = useState('');
   const [scopes, setScopes] = useState<string[]>();
-  const [fault, setFault] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setFault(undefined);
-    try {
-      const body = { user, name: name.trim(), uri: uri.trim(), ...until(days), ...(scopes ? { scopes } : {}) };
-      await get(http.POST('/api/v1/auth/certificates', { body }));
-      toast(`The certificate ${body.uri} is a key of ${user} from now on`);
-      again();
-      onDone();
-    } catch (cause) { setFault(cause); }
-  };
+  const { busy, fault, ask } = useAsking();
+  const register = () => ask(async () => {
+    const body = { user, name: name.trim(), uri: uri.trim(), ...until(days), ...(scopes ? { scopes } : {}) };
+    await get(http.POST('/api/v1/auth/certificates', { body }));
+    toast(`The certificate ${body.uri} is a key of ${user} from now on`);
+    again();
+    onDone();
+  });
   return (
-    <form onSubmit={(e) => void submit(e)} className="space-y-4 p-5" aria-label="Register a certificate">
+    <form onSubmit={(e) => { e.preventDefault(); void register(); }} className="space-y-4 p-5" aria-label="Register a certificate">
       <p className="text-text2">A program that shows a client’s certificate with this URI comes in as the account, without a key that is a text. The server has to ask for certificates: <code>--client-ca</code>.</p>
       <Select label="Acts as" value={user} onChange={(e) => setUser(e.target.value)} options={programs.map((one) => [one.name, `${one.name} (${one.kind})`] as const)} />
       <Field label="Name" required value={name} onChange={(e) => setName(e.target.value)} hint="Where it is used." />
@@ -91,7 +88,7 @@ function Register({ programs, onDone }: { programs: readonly Person[]; onDone: (
       <Select label="Good" value={days} onChange={(e) => setDays(e.target.value)} options={[['', 'as long as the certificate is'], ...LIVES.slice(1)]} />
       <Scoped actions={(permissions.data?.permissions ?? []).map((one) => one.action)} scopes={scopes} onChange={setScopes} />
       {fault !== undefined && <Refusal cause={fault} />}
-      <div className="flex justify-end"><Button type="submit" look="solid" disabled={scopes?.length === 0}>Register it</Button></div>
+      <div className="flex justify-end"><Button type="submit" look="solid" disabled={busy || scopes?.length === 0}>Register it</Button></div>
     </form>
   );
 }
