@@ -59,8 +59,23 @@ mod tests {
             assert_eq!(check_person(good), Ok(()), "{good}");
         }
         let long = "x".repeat(65);
-        for bad in ["", " ana", "ana ", "a\u{202e}b", "аna", &long, "a\nb", "ﬁn", "a\u{200b}b", "ｂen", "ana!", "a/b"]
-        {
+        for bad in [
+            "",
+            " ana",
+            "ana ",
+            "a\u{202e}b",
+            "аna",
+            &long,
+            "a\nb",
+            "ﬁn",
+            "a\u{200b}b",
+            "ｂen",
+            "ana!",
+            "a/b",
+            "an\u{b7}a",
+            "o'neil",
+            "paul\u{1c3}",
+        ] {
             assert!(check_person(bad).is_err(), "{bad:?}");
         }
     }
@@ -75,6 +90,8 @@ mod tests {
             ("paul", "pau1"),
             ("b0b", "bOb"),
             ("ADM1N", "admin"),
+            ("BAM", "barn"),
+            ("Im", "lrn"),
         ] {
             assert!(look_alike(one, other) && look_alike(other, one), "{one} {other}");
         }

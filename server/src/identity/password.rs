@@ -126,6 +126,23 @@ mod tests {
         assert!(mill.verify(secret("correct horse battery"), Some(secret(&kept))).await.unwrap());
         assert!(!mill.verify(secret("correct horse batterz"), Some(secret(&kept))).await.unwrap());
         assert!(!mill.verify(secret("nobody's password"), None).await.unwrap());
+        // What is compared for a name that is nobody's costs what everybody's does.
+        assert!(NOBODY.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", *NOBODY);
+        let took = |kept: Option<&str>| {
+            let kept = kept.map(secret);
+            let mill = &mill;
+            async move {
+                let begun = std::time::Instant::now();
+                mill.verify(secret("wrong horse battery"), kept).await.unwrap();
+                begun.elapsed()
+            }
+        };
+        let mut quickest = [std::time::Duration::MAX; 2];
+        for _ in 0..3 {
+            quickest[0] = quickest[0].min(took(None).await);
+            quickest[1] = quickest[1].min(took(Some(&kept)).await);
+        }
+        assert!(quickest[0] * 2 > quickest[1], "nobody's takes {:?}, somebody's {:?}", quickest[0], quickest[1]);
         assert!(!mill.verify(secret("x"), Some(secret("$argon2id$broken"))).await.unwrap());
     }
 

@@ -116,11 +116,14 @@ impl Link {
 
     /// Why the server ends the session; passes over what it says before.
     pub async fn closed(mut self) -> Closed {
-        loop {
-            if let Err(closed) = self.hear().await {
-                return closed;
+        let closed = async {
+            loop {
+                if let Err(closed) = self.hear().await {
+                    return closed;
+                }
             }
-        }
+        };
+        soon("the session's end", closed).await
     }
 
     /// The next order, and from which output chunk on the server wants it told.

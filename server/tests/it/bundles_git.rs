@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use legator_server::config::{Bundles, Config};
 use serde_json::{Value, json};
@@ -140,6 +141,8 @@ async fn a_webhook_that_is_signed_has_the_repository_read_and_no_other_has() {
         stranger.send(request.header(name, value).header("content-type", "application/json").body(body))
     };
     let wrong = hex::encode([7; 32]);
+    let source = async || world.admin().get("/api/v1/bundles/source").await.is(200);
+    let looked = source().await["checked_at"].clone();
     for (name, value) in [
         ("x-hub-signature-256", format!("sha256={wrong}")),
         ("x-gitlab-token", "guess".to_owned()),
@@ -147,6 +150,9 @@ async fn a_webhook_that_is_signed_has_the_repository_read_and_no_other_has() {
     ] {
         call(name, &value).await.problem("bad-signature");
     }
+    // A look would have begun at once, and taken well below this.
+    let look = async { while source().await["checked_at"] == looked {} };
+    assert!(tokio::time::timeout(Duration::from_secs(3), look).await.is_err(), "somebody's call had it looked at");
     assert_eq!(active(&world).await, first);
     assert_eq!(call("x-hub-signature-256", &format!("sha256={}", signed(body))).await.status, 202);
     soon("the commit to decide", async { while active(&world).await == first {} }).await;

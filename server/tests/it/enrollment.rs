@@ -52,8 +52,16 @@ async fn a_token_that_expired_or_was_ended_or_never_was_buys_nothing() {
     world.admin().delete(&format!("/api/v1/tokens/{}", text(&ended, "id"))).await.is(204);
     register(&world, &ended["token"], "web-1").await.problem("bad-token");
     let good = world.token(json!({ "name": "good" })).await;
-    let forged = text(&good, "token").replacen("lgt_", "lgt_0", 1);
-    for bad in ["", "lgt_", "nonsense", &forged] {
+    let token = text(&good, "token");
+    let forged = token.replacen("lgt_", "lgt_0", 1);
+    // Its id is no secret: it stands in lists and in the log. Behind it another letter, and another token's secret.
+    let at = "lgt_".len() + 26 + "_".len();
+    let other = if &token[at + 5..at + 6] == "A" { "B" } else { "A" };
+    let guessed = format!("{}{other}{}", &token[..at + 5], &token[at + 6..]);
+    let second = world.token(json!({ "name": "second" })).await;
+    let crossed = format!("{}{}", &token[..at], &text(&second, "token")[at..]);
+    assert!(guessed.len() == token.len() && crossed.len() == token.len() && guessed != token && crossed != token);
+    for bad in ["", "lgt_", "nonsense", &forged, &guessed, &crossed] {
         register(&world, &json!(bad), "web-1").await.problem("bad-token");
     }
     let mut strange = registration(&good["token"], "web-1");

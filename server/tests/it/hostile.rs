@@ -80,6 +80,12 @@ async fn every_change_with_a_cookie_and_every_sign_in_comes_from_this_site() {
         asked += 1;
     }
     assert!(asked > 60, "{asked}");
+    // Nor is it told whether a session is one: it is refused before its cookie is looked up.
+    let made_up = Browser { cookie: Some(format!("legator=lgs_{}", "A".repeat(70))), ..Browser::new(&world) };
+    let from_elsewhere = [("sec-fetch-site", "cross-site")];
+    let (answer, _) =
+        made_up.send_as(Method::POST, "/api/v1/tokens", Some(json!({ "name": "x" })), &from_elsewhere).await;
+    answer.problem("cross-site-request");
     world.end().await;
 }
 

@@ -18,17 +18,20 @@ pub struct Authenticator {
     pub flags: u8,
     pub origin: String,
     pub rp_id: String,
+    /// Whether the page that asks is in a frame of another site.
+    pub framed: bool,
 }
 
 impl Authenticator {
     pub fn new(world: &World, id: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let (origin, rp_id) = (world.base(), "127.0.0.1".to_owned());
-        Self { pair, id: id.as_bytes().to_vec(), counter: 0, flags: 0x05, origin, rp_id }
+        Self { pair, id: id.as_bytes().to_vec(), counter: 0, flags: 0x05, origin, rp_id, framed: false }
     }
 
     fn client(&self, kind: &str, challenge: &Value) -> String {
-        json!({ "type": kind, "challenge": challenge, "origin": self.origin }).to_string()
+        let framed = self.framed;
+        json!({ "type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": framed }).to_string()
     }
 
     fn data(&mut self, more: u8) -> Vec<u8> {
@@ -118,7 +121,7 @@ async fn every_bad_proof_is_refused_alike_and_the_log_says_why() {
     add(&mut ana, &mut key, "laptop").await;
     let mut refused = Vec::new();
     type Bend = fn(&mut Authenticator, &Value) -> Value;
-    let bends: [(&str, Bend); 9] = [
+    let bends: [(&str, Bend); 10] = [
         ("passkey counter went back", |key, asked| {
             key.counter -= 1;
             key.show(asked)
@@ -130,6 +133,12 @@ async fn every_bad_proof_is_refused_alike_and_the_log_says_why() {
         ("passkey of another site", |key, asked| {
             key.rp_id = "evil.example".to_owned();
             key.show(asked)
+        }),
+        ("passkey of another site", |key, asked| {
+            key.framed = true;
+            let shown = key.show(asked);
+            key.framed = false;
+            shown
         }),
         ("passkey without a touch", |key, asked| {
             key.flags = 0x04;

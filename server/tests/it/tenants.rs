@@ -303,6 +303,11 @@ async fn what_is_another_tenants_is_as_unknown_in_queries_and_bodies() {
                     let body = json!({ "name": "a robot", "kind": "agent", "owner": named, "roles": [] });
                     ana.post("/api/v1/users", body).await
                 }
+                "added" => {
+                    let grants = [format!("tenant:{named}")];
+                    ana.post("/api/v1/users", json!({ "name": "somebody", "roles": ["viewer"], "grants": grants }))
+                        .await
+                }
                 "grant" => {
                     let body = json!({ "grants": [format!("tenant:{named}")] });
                     ana.put(&format!("/api/v1/users/{}/grants", ana.id), body).await
@@ -331,6 +336,7 @@ async fn what_is_another_tenants_is_as_unknown_in_queries_and_bodies() {
     assert_eq!(same("group x", &red.operator.name, "grey operator").await, 404);
     assert_eq!(same("owner x", &red.operator.name, "grey operator").await, 404);
     assert_eq!(same("grant x", "red", "grey").await, 422);
+    assert_eq!(same("added x", "red", "grey").await, 422);
     world.end().await;
 }
 
@@ -347,7 +353,7 @@ async fn nothing_of_another_tenant_is_in_any_answer() {
                 if id == blue.held && operation.name == "stream_command" {
                     continue; // It goes on for as long as somebody is waited for.
                 }
-                for more in ["limit=200&status=all", "q=red&tag=shared"] {
+                for more in ["limit=200&status=all", "limit=1&status=all", "q=red&tag=shared"] {
                     let path = filled(operation, id);
                     let path = format!("{path}{}{more}", if path.contains('?') { '&' } else { '?' });
                     let answer = Answer::read(call(&person, operation, &path, &Value::Null).await).await;
@@ -372,6 +378,34 @@ fn red_of(text: &str) -> bool {
         .any(|mark| text.contains(mark))
 }
 
+/// A number has no name in it: each is compared with what there is of the own tenant.
+#[tokio::test]
+async fn nothing_of_another_tenant_is_counted() {
+    let (world, _blue, red) = world().await;
+    let ana = world.granted("ana", &["viewer", "approver"], &["tenant:blue"]).await;
+    let read = async |path: &str| {
+        let mut answer = ana.get(path).await.is(200);
+        answer.as_object_mut().unwrap().remove("since"); // so long ago
+        answer
+    };
+    let waiting = read("/api/v1/approvals?status=pending").await;
+    let own = waiting["approvals"].as_array().unwrap().len();
+    assert!(own > 0 && waiting["pending_count"] == own, "{waiting}");
+    let (figures, capacity) = (read("/api/v1/approvals/figures").await, read("/api/v1/capacity").await);
+
+    red.approver.vote(&red.approval, "deny").await.is(200);
+    let room = json!({ "argv": ["sleep", "60"] });
+    let path = format!("/api/v1/probes/{}/command", red.spare.name);
+    red.operator.post(&path, room).await.is(202);
+    let after = world.admin().get("/api/v1/approvals/figures").await.is(200);
+    assert!(after["all"]["votes"].as_u64() > figures["all"]["votes"].as_u64(), "{after}");
+    assert_eq!(read("/api/v1/approvals?status=pending").await["pending_count"], own);
+    for (path, before) in [("/api/v1/approvals/figures", figures), ("/api/v1/capacity", capacity)] {
+        assert_eq!(read(path).await, before, "{path}");
+    }
+    world.end().await;
+}
+
 #[tokio::test]
 async fn nothing_of_another_tenant_is_in_the_live_feed() {
     let (world, blue, red) = world().await;
@@ -385,13 +419,15 @@ async fn nothing_of_another_tenant_is_in_the_live_feed() {
     admin.put(&format!("/api/v1/probes/{}/tags", red.spare.id), json!({ "tags": ["redtag", "new"] })).await.is(200);
     admin.vote(&red.approval, "deny").await.is(200);
     admin.delete(&format!("/api/v1/probes/{}", red.spare.id)).await.is(204);
+    // And what is the house's, which somebody of one tenant does not see either.
+    world.tenant("green").await;
     let last = blue.operator.run(&blue.host.name, &["uptime"]).await.is(200);
     let mut seen = String::new();
     while !seen.contains(text(&last, "id")) {
         let chunk = soon("an event", feed.chunk()).await.unwrap().unwrap();
         seen.push_str(std::str::from_utf8(&chunk).unwrap());
     }
-    for mark in red.marks() {
+    for mark in red.marks().into_iter().chain(["green".to_owned()]) {
         assert!(!seen.contains(&mark), "{mark}: {seen}");
     }
     world.end().await;

@@ -30,6 +30,37 @@ async fn break_it(person: &Person) -> Value {
 }
 
 #[tokio::test]
+async fn glass_that_broke_in_one_tenant_is_whole_in_another() {
+    let (world, _folder) = world().await;
+    let admin = world.admin();
+    let house = text(&admin.get("/api/v1/me").await.is(200), "id").to_owned();
+    admin.put(&format!("/api/v1/users/{house}/grants"), json!({ "grants": ["org:house"] })).await.is(200);
+    for tenant in ["red", "blue"] {
+        world.tenant(tenant).await;
+    }
+    let host = world.host_with("web-1", json!({ "name": "first", "tags": ["prod"], "tenant": "red" })).await;
+    let _probe = host.obey().await;
+    let kim = world.granted("kim", &["administrator"], &["tenant:red"]).await;
+    let command = break_it(&kim).await;
+    let id = text(&command, "id");
+    kim.ended(id).await;
+    assert_eq!(kim.get("/api/v1/breakglass").await.is(200)["unreviewed"], 1);
+
+    let ana = world.granted("ana", &["administrator", "approver"], &["tenant:blue"]).await;
+    for query in ["", "?unreviewed=true", "?limit=1"] {
+        let list = ana.get(&format!("/api/v1/breakglass{query}")).await.is(200);
+        assert_eq!((&list["breaks"], &list["unreviewed"], list.get("next_cursor")), (&json!([]), &json!(0), None));
+    }
+    let verdict = json!({ "verdict": "justified", "note": "the page of the incident says so" });
+    for id in [id, "cmd_7ZZZZZZZZZ0000000000000000"] {
+        ana.get(&format!("/api/v1/breakglass/{id}")).await.problem("not-found");
+        ana.post(&format!("/api/v1/breakglass/{id}/review"), verdict.clone()).await.problem("not-found");
+    }
+    assert_eq!(kim.get("/api/v1/breakglass").await.is(200)["unreviewed"], 1);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn broken_glass_is_loud_and_waits_for_another_person_to_look() {
     let (mut world, _folder) = world().await;
     let host = world.host("web-1", &["prod"]).await;

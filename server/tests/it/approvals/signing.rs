@@ -39,7 +39,10 @@ async fn enroll(person: &Person, seed: u8) -> Key {
 }
 
 fn ballot(world: &World, person: &Person, key: &Key, request: &Value, nonce: &str) -> Value {
-    let at_ms = world.clock().now();
+    ballot_of(person, key, request, nonce, world.clock().now())
+}
+
+fn ballot_of(person: &Person, key: &Key, request: &Value, nonce: &str, at_ms: i64) -> Value {
     let statement = Statement {
         request: text(request, "id"),
         digest: text(request, "digest"),
@@ -133,6 +136,17 @@ async fn a_signature_that_is_forged_old_used_or_of_another_key_is_refused() {
         with(&|body| body["signature"]["signature"] = STANDARD.encode([0; 64]).into()),
     ];
     for body in bad {
+        ben.post(&path, body).await.problem("vote-signature");
+    }
+    // These are signed as they stand: by a key that is somebody else's, at another time, with a nonce that is none.
+    let now = world.clock().now();
+    for body in [
+        ballot(&world, &ben, &other, &request, NONCE),
+        ballot_of(&ben, &key, &request, NONCE, now - 600_000),
+        ballot_of(&ben, &key, &request, NONCE, now + 600_000),
+        ballot(&world, &ben, &key, &request, "00"),
+        ballot(&world, &ben, &key, &request, &"é".repeat(16)),
+    ] {
         ben.post(&path, body).await.problem("vote-signature");
     }
     cleo.post(&path, good.clone()).await.problem("vote-signature");
