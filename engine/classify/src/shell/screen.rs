@@ -9,6 +9,8 @@ use crate::word::Unread;
 const MAX_LINE: usize = 16 * 1024;
 /// How many expansions a line may open; the tokenizer goes one deeper for each that is nested.
 const MAX_EXPANSIONS: usize = 64;
+/// How many brackets without a `$` before them a line may hold that has an expansion and a subscript.
+const MAX_BARE: usize = 8;
 /// How many brackets and reserved words a line may hold.
 const MAX_COMPOUND: usize = 48;
 
@@ -65,6 +67,9 @@ pub(super) fn tokens(code: &str) -> Result<Vec<Token>, Unread> {
     }
     if documents_and_expansions_mix(code) {
         return Err("a here-document beside an expansion");
+    }
+    if (expansions > 0 || code.contains('`')) && n_bare_brackets(code) > MAX_BARE && holds_a_subscript(code) {
+        return Err("too many brackets beside a subscript");
     }
     if !documents_have_delimiters(code) {
         return Err("a here-document whose delimiter is not plain");
@@ -172,6 +177,18 @@ fn begins_with_a_delimiter(after: &[u8]) -> bool {
     let word = after.get(blanks..).unwrap_or_default();
     let word = word.strip_prefix(b"'").or_else(|| word.strip_prefix(b"\"")).unwrap_or(word);
     word.first().is_some_and(|c| c.is_ascii_alphanumeric() || *c == b'_')
+}
+
+/// Brackets that begin no expansion. In a subscript the reader of a word takes each of them in two ways, one inside the
+/// other: `e[$(()$[((((` costs twice as much for each.
+fn n_bare_brackets(code: &str) -> usize {
+    code.as_bytes().windows(2).filter(|pair| pair[1] == b'(' && pair[0] != b'$').count()
+}
+
+/// `name[`, or the arithmetic of old, `$[`.
+fn holds_a_subscript(code: &str) -> bool {
+    let of_a_name = |c: u8| c.is_ascii_alphanumeric() || b"_$]}".contains(&c) || !c.is_ascii();
+    code.as_bytes().windows(2).any(|pair| pair[1] == b'[' && of_a_name(pair[0]))
 }
 
 fn holds_a_comment(code: &str) -> bool {

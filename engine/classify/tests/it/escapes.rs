@@ -121,3 +121,20 @@ fn a_document_without_a_delimiter_is_not_read() {
         assert!(found.parsed && found.level == Level::Observe, "{line:?}: {found:?}");
     }
 }
+
+/// Each of these brackets costs the reader of words twice as much as the one before: forty would never end.
+#[test]
+fn brackets_in_a_subscript_take_no_time() {
+    for unit in ["(", "<(", "?(", "(a["] {
+        for (head, tail) in [("e[$(()$[", "\"$\"]{)"), ("e[$[", "]"), ("${e[$((", "))]}"), ("e[`$[", "`]")] {
+            let line = format!("{head}{}{tail}", unit.repeat(60));
+            let begun = std::time::Instant::now();
+            let found = classify(Table::shipped(), &CommandSpec::shell(&line));
+            assert!(!found.parsed && found.level >= Level::Remediate, "{line}");
+            assert!(begun.elapsed().as_secs() < 5, "{line} took {:?}", begun.elapsed());
+        }
+    }
+    for line in ["echo $(( (1 + 2) * (3 + 4) ))", "echo ${a[0]} $((1 + 2))", "test $((1 + 2)) -eq 3"] {
+        assert!(classify(Table::shipped(), &CommandSpec::shell(line)).parsed, "{line}");
+    }
+}
