@@ -18,6 +18,8 @@ use crate::identity::{ManageProbe, Permit};
 pub(super) struct Offer {
     turn: String,
     share: KeyShare,
+    /// The session that it was made in.
+    session: u64,
 }
 
 impl Road {
@@ -28,17 +30,24 @@ impl Road {
         Ok(asked)
     }
 
-    /// Offers a connected probe our half of the exchange, if its key is to be turned.
+    /// Offers a connected probe our half of the exchange, if its key is to be turned: once in a session, though a session
+    /// that opens and somebody who asks may come to it at the same moment. A second half would make the first worth nothing.
     pub fn offer_key(&self, probe: ProbeId) {
         let turn = self.0.fleet.get(probe).and_then(|probe| probe.key_turn.clone()).filter(|turn| !turn.kept);
         let Some(KeyTurn { id: turn, .. }) = turn else { return };
-        if !self.0.hub.connected(probe) || self.0.fleet.can_turn(probe) != Some(true) {
+        let Some(session) = self.0.hub.session(probe).filter(|_| self.0.fleet.can_turn(probe) == Some(true)) else {
+            return;
+        };
+        let mut offers = self.0.offers.lock();
+        // An older one is of a session that is over, a newer one of the session after the one that was looked at.
+        if offers.get(&probe).is_some_and(|offer| offer.turn == turn && offer.session >= session) {
             return;
         }
         let share = KeyShare::new(self.0.clock.secret());
-        let public = share.public();
-        self.0.offers.lock().insert(probe, Offer { turn: turn.clone(), share });
-        self.0.hub.send(probe, &ToProbe::RotateKey { turn, public });
+        let message = ToProbe::RotateKey { turn: turn.clone(), public: share.public() };
+        if self.0.hub.send_in(probe, session, &message) {
+            offers.insert(probe, Offer { turn, share, session });
+        }
     }
 
     /// A session was opened with a key of this mark. `false` if that is no key of the probe any more.

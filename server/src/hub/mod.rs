@@ -84,33 +84,45 @@ pub trait Switchboard: Send + Sync + 'static {
 impl Hub {
     /// Says something to a probe, if it is connected.
     pub fn send(&self, probe: ProbeId, message: &ToProbe) -> bool {
-        match serde_json::to_vec(message) {
-            Ok(bytes) => self.send_bytes(probe, bytes.into()),
-            Err(fault) => {
-                tracing::error!(%fault, "a message could not be written");
-                false
-            }
-        }
+        Self::write(message).is_some_and(|bytes| self.send_bytes(probe, None, bytes))
+    }
+
+    fn write(message: &ToProbe) -> Option<Arc<[u8]>> {
+        serde_json::to_vec(message)
+            .inspect_err(|fault| tracing::error!(%fault, "a message could not be written"))
+            .map(Into::into)
+            .ok()
     }
 
     /// Says the same to every connected probe.
     pub fn broadcast(&self, message: &ToProbe) {
-        let Ok(bytes) = serde_json::to_vec(message) else { return };
-        let bytes: Arc<[u8]> = bytes.into();
+        let Some(bytes) = Self::write(message) else { return };
         let probes: Vec<ProbeId> = self.0.sessions.read().keys().copied().collect();
         for probe in probes {
-            self.send_bytes(probe, Arc::clone(&bytes));
+            self.send_bytes(probe, None, Arc::clone(&bytes));
         }
     }
 
-    fn send_bytes(&self, probe: ProbeId, bytes: Arc<[u8]>) -> bool {
+    /// In this session, or in whichever there is.
+    fn send_bytes(&self, probe: ProbeId, number: Option<u64>, bytes: Arc<[u8]>) -> bool {
         let sessions = self.0.sessions.read();
-        let Some(session) = sessions.get(&probe) else { return false };
+        let session = sessions.get(&probe).filter(|session| number.is_none_or(|number| number == session.number));
+        let Some(session) = session else { return false };
         if session.waiting.fetch_add(1, Ordering::Relaxed) >= BACKLOG {
             session.end.send_replace(Some("it does not keep up"));
             return false;
         }
         session.line.send(bytes).is_ok()
+    }
+
+    /// Says something to a probe in this session of its, and not in another.
+    pub fn send_in(&self, probe: ProbeId, session: u64, message: &ToProbe) -> bool {
+        Self::write(message).is_some_and(|bytes| self.send_bytes(probe, Some(session), bytes))
+    }
+
+    /// The number of a probe's session; a later one has a larger number.
+    pub fn session(&self, probe: ProbeId) -> Option<u64> {
+        self.0.sessions.read().get(&probe).map(|session| session.number)
     }
 
     pub fn connected(&self, probe: ProbeId) -> bool {

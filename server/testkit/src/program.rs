@@ -74,9 +74,21 @@ impl Programs {
 
     /// Waits until the server has ended by itself.
     pub async fn server_ends(&mut self) -> ExitStatus {
-        let mut server = self.server.take().unwrap();
-        let ended = tokio::task::spawn_blocking(move || server.wait().unwrap());
-        tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap()
+        let server = self.server.as_mut().unwrap();
+        let ended = async {
+            let mut round = tokio::time::interval(std::time::Duration::from_millis(10));
+            loop {
+                round.tick().await;
+                if let Some(status) = server.try_wait().unwrap() {
+                    return status;
+                }
+            }
+        };
+        let Ok(status) = tokio::time::timeout(PATIENCE, ended).await else {
+            panic!("the server does not end: {}", self.told())
+        };
+        self.server = None;
+        status
     }
 
     /// Enrolls the probe, as an administrator of the host would.
