@@ -9,6 +9,8 @@ use crate::word::Unread;
 const MAX_LINE: usize = 16 * 1024;
 /// How many expansions a line may open; the tokenizer goes one deeper for each that is nested.
 const MAX_EXPANSIONS: usize = 64;
+/// How many subscripts and expansions that are not of a plain form a line may hold that has an expansion.
+const MAX_ODD: usize = 2;
 /// How many brackets without a `$` before them a line may hold that has an expansion and a subscript.
 const MAX_BARE: usize = 8;
 /// How many brackets and reserved words a line may hold.
@@ -68,8 +70,13 @@ pub(super) fn tokens(code: &str) -> Result<Vec<Token>, Unread> {
     if documents_and_expansions_mix(code) {
         return Err("a here-document beside an expansion");
     }
-    if (expansions > 0 || code.contains('`')) && n_bare_brackets(code) > MAX_BARE && holds_a_subscript(code) {
-        return Err("too many brackets beside a subscript");
+    if expansions > 0 || code.contains('`') {
+        if n_bare_brackets(code) > MAX_BARE && holds_a_subscript(code) {
+            return Err("too many brackets beside a subscript");
+        }
+        if n_odd(code.as_bytes()) > MAX_ODD {
+            return Err("too many subscripts and expansions of an unusual form");
+        }
     }
     if !documents_have_delimiters(code) {
         return Err("a here-document whose delimiter is not plain");
@@ -185,10 +192,61 @@ fn n_bare_brackets(code: &str) -> usize {
     code.as_bytes().windows(2).filter(|pair| pair[1] == b'(' && pair[0] != b'$').count()
 }
 
+/// How many subscripts and expansions are not plainly of the form in which they end. The reader of words tries each that
+/// does not end as the beginning of several things, and everything behind it again for each of them.
+fn n_odd(code: &[u8]) -> usize {
+    let at = |at: usize| code.get(at).copied().unwrap_or_default();
+    let plain = |from: usize, ends: &[u8], also: &[u8]| {
+        let rest = code.get(from..).unwrap_or_default();
+        let length = rest.iter().take_while(|c| is_of_a_name(**c) || also.contains(c)).count();
+        rest.get(length..).unwrap_or_default().starts_with(ends)
+    };
+    let odd = |here: usize| match (at(here), at(here + 1), at(here + 2)) {
+        (b'$', b'(', b'(') => !ends_plainly(code.get(here + 3..).unwrap_or_default()),
+        (b'$', b'[', _) => !plain(here + 2, b"]", b" $+-*/%<>=!&|?:,^~"),
+        (b'$', b'{', _) => {
+            let from = here + 2 + usize::from(matches!(at(here + 2), b'!' | b'#'));
+            let name = code.get(from..).unwrap_or_default().iter().take_while(|c| is_of_a_name(**c)).count();
+            match (at(from + name), at(from + name + 1)) {
+                (b'}' | b'[' | b'-' | b'=' | b'?' | b'+' | b'#' | b'%' | b'/' | b'^' | b',' | b'@', _)
+                | (b':', b'-' | b'=' | b'?' | b'+') => false,
+                (b':', _) => !plain(from + name + 1, b"}", b" :$+-"),
+                _ => true,
+            }
+        }
+        (before, b'[', _) if of_a_name(before) => !plain(here + 2, b"]", b" @*+-^!.,:%/$#?~="),
+        _ => false,
+    };
+    (0..code.len()).filter(|here| odd(*here)).count()
+}
+
+/// Whether an arithmetic expansion has its end behind nothing but names, numbers, operators and brackets in pairs.
+fn ends_plainly(inside: &[u8]) -> bool {
+    let mut open = 0_usize;
+    for (at, c) in inside.iter().enumerate() {
+        match c {
+            b'(' => open += 1,
+            b')' if open == 0 => return inside.get(at + 1) == Some(&b')'),
+            b')' => open -= 1,
+            c if is_of_a_name(*c) || b" $+-*/%<>=!&|?:,^~".contains(c) => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+const fn is_of_a_name(c: u8) -> bool {
+    c.is_ascii_alphanumeric() || c == b'_'
+}
+
+/// What may stand before the bracket of a subscript.
+fn of_a_name(c: u8) -> bool {
+    is_of_a_name(c) || b"]}".contains(&c) || !c.is_ascii()
+}
+
 /// `name[`, or the arithmetic of old, `$[`.
 fn holds_a_subscript(code: &str) -> bool {
-    let of_a_name = |c: u8| c.is_ascii_alphanumeric() || b"_$]}".contains(&c) || !c.is_ascii();
-    code.as_bytes().windows(2).any(|pair| pair[1] == b'[' && of_a_name(pair[0]))
+    code.as_bytes().windows(2).any(|pair| pair[1] == b'[' && (pair[0] == b'$' || of_a_name(pair[0])))
 }
 
 fn holds_a_comment(code: &str) -> bool {

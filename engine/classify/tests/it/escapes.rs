@@ -134,7 +134,25 @@ fn brackets_in_a_subscript_take_no_time() {
             assert!(begun.elapsed().as_secs() < 5, "{line} took {:?}", begun.elapsed());
         }
     }
-    for line in ["echo $(( (1 + 2) * (3 + 4) ))", "echo ${a[0]} $((1 + 2))", "test $((1 + 2)) -eq 3"] {
+    let (name, sub) = ("${ok[en:: .d*}*0) ", "w[Bc[[ ${okenz\"\\\\\": .d*}");
+    for unit in [name, sub, "${a[", "${a:", "${a:${b[", "${\"", "a[$((", "$[${a["] {
+        for tail in ["", "dzzzzzzzzzzzzzzzzzzzzz*}*0)", "]}", "\"))]"] {
+            let line = format!("{}{tail}", unit.repeat(30));
+            let begun = std::time::Instant::now();
+            let found = classify(Table::shipped(), &CommandSpec::shell(&line));
+            assert!(found.level >= Level::Remediate, "{line}");
+            assert!(begun.elapsed().as_secs() < 5, "{line} took {:?}", begun.elapsed());
+        }
+    }
+    for line in [
+        "echo $(( (1 + 2) * (3 + 4) ))",
+        "echo ${a[0]} $((1 + 2))",
+        "test $((1 + 2)) -eq 3",
+        "echo \"$((a + 1)) $((b + 1)) $((c + 1)) $((d + 1))\"",
+        "echo ${a[@]} ${b[*]} ${d[1]} ${#e[@]}",
+        "echo ${a:1} ${b:1:2} ${c:-x} ${d##*/} ${e%.*} ${f/x/y}",
+        "ls $HOME/file[0-9]* part[a-z] more[!x]",
+    ] {
         assert!(classify(Table::shipped(), &CommandSpec::shell(line)).parsed, "{line}");
     }
 }
