@@ -170,7 +170,7 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
     assert_eq!(&*archive::open(&bomb, &limits).unwrap_err().code, "archive-bomb");
     // Twelve gigabytes in as many kilobytes: whoever unpacks first and counts then is still at it.
     let many = zipped(&vec![0; 64 << 20]).repeat(200);
-    let roomy = Limits { packed_bytes: many.len(), ..limits.clone() };
+    let roomy = Limits { packed_bytes: many.len(), ..limits };
     let begun = std::time::Instant::now();
     assert_eq!(&*archive::open(&many, &roomy).unwrap_err().code, "archive-bomb");
     assert!(begun.elapsed().as_secs() < 10, "it was unpacked for {:?}", begun.elapsed());
