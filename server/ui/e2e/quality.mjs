@@ -91,6 +91,9 @@ export async function quality({ ana, b, w, shot }) {
       await page.goto(path);
       await settled(page);
       await page.locator('[data-live=live]').waitFor();
+      // What is measured is what events do, so what the page itself still fetches (the code view, for one) is waited for.
+      const shifted = () => page.evaluate(() => window.__shifts.length);
+      await until('the page to stand still', async () => { const n = await shifted(); await page.waitForTimeout(700); return await shifted() === n; });
       // The pointer is on a list, as it is where somebody reads.
       await page.mouse.move(500, 400);
       await page.evaluate(() => { window.__shifts.length = 0; });
