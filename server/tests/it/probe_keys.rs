@@ -115,6 +115,23 @@ async fn an_answer_that_is_lost_leaves_the_turn_asked_for_and_it_is_offered_anew
 }
 
 #[tokio::test]
+async fn who_asks_twice_in_a_session_has_one_offer_made_and_its_answer_counts() {
+    let world = World::start().await;
+    let (host, admin) = (world.host("web-1", &[]).await, world.admin());
+    let mut link = session(&host, &[&host.key], &host.key).await.unwrap();
+    ask(&admin, "web-1").await;
+    ask(&admin, "web-1").await;
+    // A second half of the exchange would make the answer to the first one worth nothing.
+    let (turn, server) = offered(&mut link).await;
+    let (next, said) = half(&host, turn, &server);
+    link.say(&said).await;
+    link.closed().await;
+    session(&host, &[&next, &host.key], &next).await.unwrap();
+    assert_eq!(state(&admin, "web-1").await.0, "settled");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn both_keys_outlive_a_restart_and_a_turn_of_the_seal_key() {
     let mut world = World::plan().with_manual_clock().start().await;
     let (host, admin) = (world.host("web-1", &[]).await, world.admin());
