@@ -82,8 +82,12 @@ fn deepest(text: &str, kind: Text) -> Option<(usize, String)> {
                 }
             }
             b';' => {
-                if let [chain] = &mut *chains {
-                    (*chain, ifs, conditions) = (0, 0, 0);
+                // A declaration ends inside its namespace, too; a policy is inside of nothing.
+                if let Some(chain) = chains.last_mut() {
+                    *chain = 0;
+                }
+                if chains.len() == 1 {
+                    (ifs, conditions) = (0, 0);
                 }
             }
             c if c.is_ascii_alphabetic() || c == b'_' => {
@@ -254,6 +258,8 @@ mod tests {
             format!("{}\n", policy("if true then true else false")).repeat(n),
             policy(&format!("{}true{}", "(".repeat(60), ")".repeat(60))),
         ];
+        let schema = format!("namespace N {{\n{}}}", "entity A in [B];\n".repeat(n));
+        assert!(too_deep("s", &schema, Text::Schema).is_none());
         for text in &long {
             assert!(too_deep("p.cedar", text, Text::Policies).is_none(), "{}", &text[..80]);
         }

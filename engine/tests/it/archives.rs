@@ -168,7 +168,7 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
     let bomb = zipped(&vec![0; 8 << 20]);
     assert!(bomb.len() < 20_000, "{}", bomb.len());
     assert_eq!(&*archive::open(&bomb, &limits).unwrap_err().code, "archive-bomb");
-    // Twelve gigabytes in as many kilobytes: whoever unpacks first and counts then is still at it.
+    // Twelve gigabytes in as many megabytes: whoever unpacks first and counts then is still at it.
     let many = zipped(&vec![0; 64 << 20]).repeat(200);
     let roomy = Limits { packed_bytes: many.len(), ..limits };
     let begun = std::time::Instant::now();
